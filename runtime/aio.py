@@ -1,0 +1,59 @@
+"""Runs blocking model code beside an event loop."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+async def iterate_in_thread(make: Callable[[threading.Event], Iterator[T]], ahead: int = 4) -> AsyncIterator[T]:
+    """Yields what a blocking iterator makes, without blocking the event loop.
+
+    The iterator runs in a thread of its own and is at most `ahead` items in front of its reader. When the
+    reader stops or is cancelled, the event given to `make` is set and the thread ends at its next item.
+
+    Args:
+        make: Makes the iterator; long items should look at the event themselves.
+        ahead: Bound on finished items that wait.
+    """
+    loop = asyncio.get_running_loop()
+    queue: asyncio.Queue[T | _End] = asyncio.Queue()
+    room = threading.Semaphore(ahead)
+    stopped = threading.Event()
+
+    def put(item: "T | _End") -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(queue.put_nowait, item)
+
+    def work() -> None:
+        try:
+            for item in make(stopped):
+                room.acquire()
+                if stopped.is_set():
+                    break
+                put(item)
+            put(_End(None))
+        except BaseException as error:
+            put(_End(error))
+
+    thread = threading.Thread(target=work, daemon=True, name="iterate_in_thread")
+    thread.start()
+    try:
+        while True:
+            item = await queue.get()
+            if isinstance(item, _End):
+                if item.error is not None:
+                    raise item.error
+                return
+            room.release()
+            yield item
+    finally:
+        stopped.set()
+        room.release()
+
+
+class _End:
+    def __init__(self, error: BaseException | None) -> None:
+        self.error = error
