@@ -8,7 +8,9 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def iterate_in_thread(make: Callable[[threading.Event], Iterator[T]], ahead: int = 4) -> AsyncIterator[T]:
+async def iterate_in_thread(
+    make: Callable[[threading.Event], Iterator[T]], ahead: int = 4
+) -> AsyncIterator[T]:
     """Yields what a blocking iterator makes, without blocking the event loop.
 
     The iterator runs in a thread of its own and is at most `ahead` items in front of its reader. When the

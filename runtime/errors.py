@@ -187,5 +187,3 @@ def is_retryable(error: EmpatheiaError) -> bool:
         return True
     without_info = error.reason == error.code.name
     return without_info and error.code in (grpc.StatusCode.INTERNAL, grpc.StatusCode.CANCELLED)
-
-

@@ -1,0 +1,1 @@
+"""Calls services: over gRPC, or in the same process."""

@@ -1,0 +1,1 @@
+"""Traces and metrics: what is recorded, and where it goes."""
