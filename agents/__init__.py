@@ -1,0 +1,1 @@
+"""The steps of a turn: instruction, call and validation of one step each."""

@@ -1,0 +1,1 @@
+"""Decides how the reply sounds and looks."""

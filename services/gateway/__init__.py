@@ -1,0 +1,1 @@
+"""The door: a person's turn in, an empathetic reply out."""

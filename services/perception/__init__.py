@@ -1,0 +1,1 @@
+"""Hears and sees the person."""

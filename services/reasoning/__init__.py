@@ -1,0 +1,1 @@
+"""Reasons over a dialogue with a language model."""
