@@ -6,6 +6,7 @@ a gRPC status with `ErrorInfo` and `BadRequest` details, a client turns it back.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import grpc
 from google.protobuf import any_pb2
@@ -149,7 +150,7 @@ def unexpected(error: BaseException, service: str) -> EmpatheiaError:
     )
 
 
-def from_rpc_error(error: grpc.RpcError, service: str) -> EmpatheiaError:
+def from_rpc_error(error: Any, service: str) -> EmpatheiaError:
     """Turns a failed call back into the error that caused it.
 
     Args:

@@ -58,7 +58,7 @@ class MediaAssembler:
             self._total += len(part.chunk.data)
             if self._total > self._max_bytes:
                 raise TooMuch(
-                    f"{where}: more than {self._max_bytes // 1_000_000} MB of media; send a shorter recording",
+                    f"{where}: more than {self._max_bytes // 1_000_000} MB of media; send less",
                     reason="MEDIA_TOO_LARGE",
                 )
             recording.data += part.chunk.data

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from runtime.errors import InvalidInput
 
-_DTYPES: dict[int, str] = {
+_DTYPES: dict[tensor_pb2.DataType, str] = {
     tensor_pb2.DATA_TYPE_FLOAT32: "<f4",
     tensor_pb2.DATA_TYPE_FLOAT16: "<f2",
     tensor_pb2.DATA_TYPE_INT64: "<i8",
@@ -20,7 +20,7 @@ _CODES = {np.dtype(text): code for code, text in _DTYPES.items()}
 
 def to_proto(name: str, array: NDArray[np.generic]) -> tensor_pb2.Tensor:
     """Packs an array; the dtype must be one of the contract's."""
-    dtype = tensor_pb2.DataType.ValueType(_CODES[array.dtype.newbyteorder("<")])
+    dtype = _CODES[array.dtype.newbyteorder("<")]
     data = np.ascontiguousarray(array).tobytes()
     return tensor_pb2.Tensor(name=name, shape=list(array.shape), dtype=dtype, data=data)
 

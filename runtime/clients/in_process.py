@@ -19,15 +19,14 @@ class InProcessTransport:
 
     async def unary(self, rpc: Rpc[Request, Response], request: Request, key: CallKey) -> Response:
         """See `Transport.unary`."""
-        response = await self._dispatchers[rpc.service].unary(rpc, request, _metadata(key))
-        return response  # type: ignore[return-value]
+        return await self._dispatchers[rpc.service].unary(rpc, request, _metadata(key))  # type: ignore[return-value]
 
     async def stream(
         self, rpc: Rpc[Request, Response], request: Request | AsyncIterator[Request], key: CallKey
     ) -> AsyncIterator[Response]:
         """See `Transport.stream`."""
         responses = self._dispatchers[rpc.service].stream(rpc, request, _metadata(key))
-        async with aclosing(responses):  # type: ignore[type-var]
+        async with aclosing(responses):
             async for response in responses:
                 yield response
 

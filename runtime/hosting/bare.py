@@ -57,22 +57,22 @@ class BareHost:
         await asyncio.shield(self.stop(0))
 
 
-def _handler(dispatcher: Dispatcher, rpc: Rpc[Any, Any]) -> grpc.RpcMethodHandler:
-    async def unary(request: Any, context: grpc.aio.ServicerContext) -> Any:
+def _handler(dispatcher: Dispatcher, rpc: Rpc[Any, Any]) -> Any:
+    async def unary(request: Any, context: Any) -> Any:
         try:
             return await dispatcher.unary(rpc, request, _metadata(context))
         except EmpatheiaError as error:
-            _set_error(context, error)
+            set_error(context, error)
             return rpc.response_type()
 
-    async def stream(request: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[Any]:
+    async def stream(request: Any, context: Any) -> AsyncIterator[Any]:
         try:
             async for response in dispatcher.stream(rpc, request, _metadata(context)):
                 yield response
         except EmpatheiaError as error:
-            _set_error(context, error)
+            set_error(context, error)
 
-    make: dict[tuple[bool, bool], Callable[..., grpc.RpcMethodHandler]] = {
+    make: dict[tuple[bool, bool], Callable[..., Any]] = {
         (False, False): grpc.unary_unary_rpc_method_handler,
         (True, False): grpc.stream_unary_rpc_method_handler,
         (False, True): grpc.unary_stream_rpc_method_handler,
@@ -85,12 +85,12 @@ def _handler(dispatcher: Dispatcher, rpc: Rpc[Any, Any]) -> grpc.RpcMethodHandle
     )
 
 
-def _metadata(context: grpc.aio.ServicerContext) -> dict[str, str]:
+def _metadata(context: Any) -> dict[str, str]:
     return {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
 
 
-def _set_error(context: Any, error: EmpatheiaError) -> None:
-    """Sets the rich status; Ray's context and grpc's take the same three calls."""
+def set_error(context: Any, error: EmpatheiaError) -> None:
+    """Sets the rich status of a call; Ray's context and grpc's take the same three calls."""
     context.set_code(error.code)
     context.set_details(error.message)
     context.set_trailing_metadata(((STATUS_DETAILS_KEY, error.to_status().SerializeToString()),))

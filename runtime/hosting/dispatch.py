@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -52,9 +52,11 @@ class Dispatcher:
             EmpatheiaError: The call failed.
         """
         if rpc.method == "Check":
-            return rpc.response_type(status=self._status)
+            status: Message = rpc.response_type(status=self._status)
+            return status
         if rpc.method == "Describe":
-            return rpc.response_type(description=self._service.describe())
+            description: Message = rpc.response_type(description=self._service.describe())
+            return description
         call = Call.from_metadata(metadata)
         with self._span(rpc, metadata) as current:
             try:
@@ -67,7 +69,7 @@ class Dispatcher:
 
     async def stream(
         self, rpc: Rpc[Any, Any], request: Any, metadata: Mapping[str, str]
-    ) -> AsyncIterator[Any]:
+    ) -> AsyncGenerator[Any]:
         """Answers a call that has a stream of responses.
 
         Raises:
