@@ -1,0 +1,166 @@
+"""Perceives the person: text, voice and face of the newest utterance."""
+
+from collections.abc import AsyncIterator, Sequence
+
+from empatheia.common.v1 import affect_pb2, dialogue_pb2, media_pb2
+from empatheia.perception.v1 import perception_pb2
+from pydantic import BaseModel, ConfigDict
+
+from agents.step import Evidence, ModelRef, UtteranceData
+from agents.turn import Turn
+from runtime.errors import Internal
+from runtime.media import parts
+from runtime.rpc import PERCEIVE
+
+_CLEAR = 0.3
+"""Confidence below which a voice or a face is not worth telling the reasoner of."""
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+
+
+class MediaRef(_Data):
+    """A recording of the person in the artifact store."""
+
+    name: str
+    """Its name among the turn's artifacts."""
+    kind: int
+    """Value of `MediaKind`."""
+    mime_type: str
+    file_name: str
+
+
+class ModalityData(_Data):
+    """What one modality said."""
+
+    modality: str
+    present: bool
+    reason: str
+    label: str
+    confidence: float
+    model: ModelRef
+
+
+class PerceptionData(_Data):
+    """What was perceived, as plain data."""
+
+    text: str
+    """The words of the utterance: typed, or heard."""
+    transcript: str
+    transcript_confidence: float
+    labels: dict[str, float]
+    """Over the 32 labels, most probable first."""
+    classes: dict[str, float]
+    """Over the 7 classes."""
+    valence: float
+    arousal: float
+    confidence: float
+    evidence: list[Evidence]
+    modalities: list[ModalityData]
+    conflicts: list[str]
+    notes: list[str]
+    audio_s: float
+    video_s: float
+
+    def observations(self) -> list[str]:
+        """What the reasoner is told of voice and face, one sentence each."""
+        seen = {"speech": "The voice sounds {}.", "face": "The face looks {}."}
+        told = [
+            seen[m.modality].format(m.label)
+            for m in self.modalities
+            if m.present and m.modality in seen and m.confidence >= _CLEAR
+        ]
+        return told + [f"{conflict[0].upper()}{conflict[1:]}." for conflict in self.conflicts]
+
+    def affect(self) -> affect_pb2.Affect:
+        """The fused affect for the wire."""
+        return affect_pb2.Affect(
+            labels=_distribution(self.labels),
+            classes=_distribution(self.classes),
+            valence=self.valence,
+            arousal=self.arousal,
+            confidence=self.confidence,
+        )
+
+
+async def perceive(
+    turn: Turn, text: str, history: Sequence[UtteranceData], media: Sequence[MediaRef]
+) -> PerceptionData:
+    """Sends text and recordings to the perception service.
+
+    Args:
+        turn: The turn in progress.
+        text: What the person typed; may be empty.
+        history: What was said before, oldest first.
+        media: Recordings of the utterance.
+
+    Raises:
+        EmpatheiaError: Nothing could be perceived; the message says why.
+    """
+    recordings = [await turn.store.read(turn.turn_id, ref.name) for ref in media]
+
+    async def requests() -> AsyncIterator[perception_pb2.PerceiveRequest]:
+        said = [utterance_to_proto(utterance) for utterance in history]
+        start = perception_pb2.PerceiveStart(text=text, history=said)
+        yield perception_pb2.PerceiveRequest(start=start)
+        for stream_id, (ref, data) in enumerate(zip(media, recordings, strict=True)):
+            kind = media_pb2.MediaKind.ValueType(ref.kind)
+            header = media_pb2.MediaHeader(
+                kind=kind, mime_type=ref.mime_type, file_name=ref.file_name, total_bytes=len(data)
+            )
+            for part in parts(stream_id, header, data):
+                yield perception_pb2.PerceiveRequest(media=part)
+
+    async for response in turn.transport.stream(PERCEIVE, requests(), turn.key("perceive")):
+        if response.HasField("partial"):
+            turn.emit(transcript=response.partial)
+        else:
+            turn.emit(perceived=response.perception)
+            return _data(response.perception)
+    raise Internal("perception ended without a result", reason="NO_RESULT", service="perception")
+
+
+def utterance_to_proto(utterance: UtteranceData) -> dialogue_pb2.Utterance:
+    """Packs an utterance for the wire."""
+    role = dialogue_pb2.ROLE_SPEAKER if utterance.role == "speaker" else dialogue_pb2.ROLE_LISTENER
+    return dialogue_pb2.Utterance(role=role, text=utterance.text, emotion=utterance.emotion)
+
+
+def _data(perception: perception_pb2.Perception) -> PerceptionData:
+    affect = perception.affect
+    return PerceptionData(
+        text=perception.text,
+        transcript=perception.transcript.text,
+        transcript_confidence=perception.transcript.confidence,
+        labels=_probabilities(affect.labels),
+        classes=_probabilities(affect.classes),
+        valence=affect.valence,
+        arousal=affect.arousal,
+        confidence=affect.confidence,
+        evidence=[Evidence.from_proto(evidence) for evidence in affect.evidence],
+        modalities=[
+            ModalityData(
+                modality=m.modality,
+                present=m.present,
+                reason=m.reason,
+                label=m.affect.classes.entries[0].label if m.affect.classes.entries else "",
+                confidence=m.affect.confidence,
+                model=ModelRef.from_proto(m.model),
+            )
+            for m in perception.modalities
+        ],
+        conflicts=[conflict.description for conflict in perception.conflicts],
+        notes=list(perception.notes),
+        audio_s=perception.audio_s,
+        video_s=perception.video_s,
+    )
+
+
+def _probabilities(distribution: affect_pb2.Distribution) -> dict[str, float]:
+    return {entry.label: entry.probability for entry in distribution.entries}
+
+
+def _distribution(probabilities: dict[str, float]) -> affect_pb2.Distribution:
+    entries = [affect_pb2.LabelProbability(label=k, probability=v) for k, v in probabilities.items()]
+    return affect_pb2.Distribution(entries=entries)

@@ -1,0 +1,95 @@
+"""Shows a face that speaks the reply, and keeps the video."""
+
+from collections.abc import AsyncIterator
+
+from empatheia.avatar.v1 import avatar_pb2
+from empatheia.common.v1 import media_pb2
+from pydantic import BaseModel, ConfigDict
+
+from agents.step import ModelRef
+from agents.turn import Turn
+from runtime.clients.retry import resuming
+from runtime.errors import Internal
+from runtime.rpc import LIST_AVATARS, RENDER
+
+
+class VideoData(BaseModel):
+    """The reply's video, as plain data."""
+
+    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+
+    uri: str
+    fps: float
+    width: int
+    height: int
+    duration_s: float
+    frames: int
+    model: ModelRef
+
+
+async def render(turn: Turn, avatar_id: str, seed: int) -> VideoData:
+    """Sends speech to the avatar service as it comes and passes its video on.
+
+    When the service dies, the video starts again from its first picture: a second `video_header` says so.
+
+    Raises:
+        EmpatheiaError: The video is broken off, or what it needs was.
+    """
+    style = [style async for style in turn.streams.style][0]
+
+    async def requests() -> AsyncIterator[avatar_pb2.RenderRequest]:
+        async for response in turn.streams.speech:
+            kind = response.WhichOneof("part")
+            if kind == "header":
+                start = avatar_pb2.RenderStart(
+                    avatar_id=avatar_id, style=style, seed=seed, sample_rate=response.header.sample_rate
+                )
+                yield avatar_pb2.RenderRequest(start=start)
+            elif kind == "audio":
+                voice = avatar_pb2.VoiceChunk(data=response.audio.data, pts_s=response.audio.pts_s)
+                yield avatar_pb2.RenderRequest(audio=voice)
+            elif kind == "spoken":
+                yield avatar_pb2.RenderRequest(spoken=response.spoken)
+
+    header: media_pb2.MediaHeader | None = None
+    summary: avatar_pb2.RenderSummary | None = None
+    model = ModelRef(backend="", model_id="", weight_hash="")
+    video = bytearray()
+    async for response in resuming(turn.transport, RENDER, requests, turn.key("render")):
+        kind = response.WhichOneof("part")
+        if kind == "header":
+            header, model = response.header, ModelRef.from_proto(response.model)
+            video.clear()
+            turn.emit(video_header=header)
+        elif kind == "chunk":
+            if video and response.chunk.sequence > 0:
+                turn.mark("first_frame")
+            video += response.chunk.data
+            turn.emit(video=response.chunk)
+        else:
+            summary = response.summary
+    if header is None or summary is None:
+        raise Internal("the avatar ended without a video", reason="NO_RESULT", service="avatar")
+    uri = await turn.store.write(turn.turn_id, "reply.mp4", bytes(video))
+    return VideoData(
+        uri=uri,
+        fps=header.fps,
+        width=header.width,
+        height=header.height,
+        duration_s=summary.duration_s,
+        frames=summary.frames,
+        model=model,
+    )
+
+
+async def find_avatar(turn: Turn, avatar_id: str) -> avatar_pb2.Avatar | None:
+    """The avatar that is to answer; the first of the list if none is named.
+
+    Returns:
+        None if the named one does not exist.
+    """
+    request = avatar_pb2.ListAvatarsRequest()
+    response = await turn.transport.unary(LIST_AVATARS, request, turn.key("find_avatar"))
+    if not avatar_id:
+        return response.avatars[0]
+    return next((avatar for avatar in response.avatars if avatar.id == avatar_id), None)
