@@ -19,7 +19,7 @@ from runtime.hosting.service import STEP_KEY, TIMEOUT_KEY, TURN_KEY
 from runtime.rpc import Request, Response, Rpc
 from runtime.settings import Settings
 from runtime.telemetry.schema import Attributes, Spans
-from runtime.telemetry.tracing import annotate, inject, span
+from runtime.telemetry.tracing import annotate, inject, span, within
 
 ATTEMPTS = 3
 _BACKOFF_S = 0.2
@@ -47,7 +47,7 @@ class GrpcTransport:
     async def close(self) -> None:
         """Closes the channels; calls in flight are cancelled."""
         for channel in self._channels.values():
-            await channel.close()
+            await channel.close(None)
         self._channels.clear()
 
     async def __aenter__(self) -> "GrpcTransport":
@@ -103,11 +103,13 @@ class GrpcTransport:
         self, rpc: Rpc[Any, Any], request: Any, key: CallKey, attempt: int
     ) -> AsyncGenerator[Any]:
         breaker = self._breakers[rpc.service]
-        with self._span(rpc, key, attempt) as current:
+        with self._span(rpc, key, attempt, current=False) as begun:
             breaker.admit()
             started = time.monotonic()
             source = None if isinstance(request, Message) else _Requests(request)
-            call = self._multicallable(rpc)(source or request, **self._call_arguments(rpc, key))
+            with within(begun):
+                arguments = self._call_arguments(rpc, key)
+            call = self._multicallable(rpc)(source or request, **arguments)
             if source is not None:
                 source.call = call
             first = True
@@ -116,12 +118,12 @@ class GrpcTransport:
                     if first:
                         first = False
                         elapsed = (time.monotonic() - started) * 1000
-                        annotate(current, {Attributes.FIRST_RESPONSE_MS: elapsed})
+                        annotate(begun, {Attributes.FIRST_RESPONSE_MS: elapsed})
                     yield response
             except grpc.RpcError as error:
                 if source is not None and source.error is not None:
                     raise source.error from error
-                raise self._failed(rpc, error, breaker, current) from error
+                raise self._failed(rpc, error, breaker, begun) from error
             except asyncio.CancelledError:
                 if source is not None and source.error is not None:
                     raise source.error from None
@@ -129,7 +131,7 @@ class GrpcTransport:
             finally:
                 call.cancel()
             breaker.succeeded()
-            annotate(current, {Attributes.RPC_STATUS: "OK"})
+            annotate(begun, {Attributes.RPC_STATUS: "OK"})
 
     def _failed(
         self, rpc: Rpc[Any, Any], error: grpc.RpcError, breaker: Breaker, current: Span
@@ -177,7 +179,7 @@ class GrpcTransport:
             response_deserializer=rpc.response_type.FromString,
         )
 
-    def _span(self, rpc: Rpc[Any, Any], key: CallKey, attempt: int) -> Any:
+    def _span(self, rpc: Rpc[Any, Any], key: CallKey, attempt: int, *, current: bool = True) -> Any:
         attributes: dict[str, AttributeValue] = {
             Attributes.SERVICE: rpc.service,
             Attributes.RPC_SYSTEM: "grpc",
@@ -191,6 +193,7 @@ class GrpcTransport:
             Spans.RPC_CLIENT.format(service=rpc.service, method=rpc.method),
             attributes,
             kind=SpanKind.CLIENT,
+            current=current,
         )
 
 

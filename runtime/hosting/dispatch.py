@@ -15,7 +15,7 @@ from runtime.errors import EmpatheiaError, TooSlow, unexpected
 from runtime.hosting.service import STEP_KEY, TURN_KEY, Call, Service
 from runtime.rpc import Rpc, rpcs
 from runtime.telemetry.schema import Attributes, Spans
-from runtime.telemetry.tracing import annotate, extract, span
+from runtime.telemetry.tracing import annotate, extract, span, within
 
 _LOG = logging.getLogger(__name__)
 
@@ -77,25 +77,26 @@ class Dispatcher:
         """
         call = Call.from_metadata(metadata)
         started = time.monotonic()
-        with self._span(rpc, metadata) as current:
+        with self._span(rpc, metadata, current=False) as begun:
             try:
                 async with aclosing(getattr(self._service, rpc.handler)(request, call)) as responses:
                     first = True
                     while True:
                         async with asyncio.timeout(call.remaining_s()):
-                            response = await anext(responses, None)
+                            with within(begun):
+                                response = await anext(responses, None)
                         if response is None:
                             break
                         if first:
                             elapsed = (time.monotonic() - started) * 1000
-                            annotate(current, {Attributes.FIRST_RESPONSE_MS: elapsed})
+                            annotate(begun, {Attributes.FIRST_RESPONSE_MS: elapsed})
                             first = False
                         yield response
             except Exception as error:
                 raise self._mapped(error, rpc) from error
-            annotate(current, {Attributes.RPC_STATUS: "OK"})
+            annotate(begun, {Attributes.RPC_STATUS: "OK"})
 
-    def _span(self, rpc: Rpc[Any, Any], metadata: Mapping[str, str]) -> Any:
+    def _span(self, rpc: Rpc[Any, Any], metadata: Mapping[str, str], *, current: bool = True) -> Any:
         attributes = {
             Attributes.SERVICE: rpc.service,
             Attributes.BACKEND: self._service.own.backend,
@@ -106,7 +107,7 @@ class Dispatcher:
             Attributes.KIND: "CHAIN",
         }
         name = Spans.RPC_SERVER.format(service=rpc.service, method=rpc.method)
-        return span(name, attributes, kind=SpanKind.SERVER, parent=extract(metadata))
+        return span(name, attributes, kind=SpanKind.SERVER, parent=extract(metadata), current=current)
 
     def _mapped(self, error: Exception, rpc: Rpc[Any, Any]) -> EmpatheiaError:
         if isinstance(error, TimeoutError):

@@ -148,8 +148,8 @@ class LocalSystem:
 
     def stop(self) -> None:
         """Stops every service and Ray."""
-        serve.shutdown()
-        ray.shutdown()  # type: ignore[no-untyped-call]
+        serve.shutdown()  # type: ignore[no-untyped-call]
+        ray.shutdown()
 
     def _wait_until_ready(self, names: dict[str, str], progress: Callable[[str, str], None]) -> None:
         waiting = dict(names)

@@ -1,21 +1,29 @@
 """Spans: how they are begun, what they may carry, and how a trace crosses from process to process."""
 
-import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode, TracerProvider
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
 
 from runtime.errors import EmpatheiaError
-from runtime.telemetry.schema import DECLARED, SENSITIVE, Attributes
+from runtime.telemetry.schema import DECLARED, SENSITIVE, TWINS, Attributes
 
-_LOG = logging.getLogger(__name__)
 _PROPAGATOR = TraceContextTextMapPropagator()
 _record_pii = True
+_provider: TracerProvider | None = None
+
+
+def use_provider(provider: TracerProvider | None) -> None:
+    """Says where spans of this process go; None goes back to OpenTelemetry's global provider.
+
+    The global one can be set only once a process, and in a Ray Serve replica Ray has set it already.
+    """
+    global _provider
+    _provider = provider
 
 
 def record_pii(allowed: bool) -> None:
@@ -31,6 +39,7 @@ def span(
     *,
     kind: SpanKind = SpanKind.INTERNAL,
     parent: Context | None = None,
+    current: bool = True,
 ) -> Iterator[Span]:
     """Runs a block as a span; an exception ends it as an error.
 
@@ -39,23 +48,33 @@ def span(
         attributes: By names of `schema.Attributes`.
         kind: Client, server or internal.
         parent: Where it hangs; the current span if not given.
+        current: Whether spans begun inside the block hang from this one. An async generator that yields
+            inside the block says no, since its reader would inherit it, and uses `within` where it works.
     """
-    tracer = trace.get_tracer("empatheia")
-    with tracer.start_as_current_span(
-        name, context=parent, kind=kind, record_exception=False, set_status_on_exception=False
-    ) as current:
-        annotate(current, attributes or {})
+    tracer = trace.get_tracer("empatheia", tracer_provider=_provider)
+    begun = tracer.start_span(name, context=parent, kind=kind)
+    with within(begun) if current else nullcontext():
+        annotate(begun, attributes or {})
         try:
-            yield current
+            yield begun
         except BaseException as error:
             reason = error.reason if isinstance(error, EmpatheiaError) else type(error).__name__
-            annotate(current, {Attributes.ERROR_TYPE: reason})
-            current.set_status(Status(StatusCode.ERROR, str(error) if _record_pii else reason))
+            annotate(begun, {Attributes.ERROR_TYPE: reason})
+            begun.set_status(Status(StatusCode.ERROR, str(error) if _record_pii else reason))
             raise
+        finally:
+            begun.end()
+
+
+@contextmanager
+def within(begun: Span) -> Iterator[None]:
+    """Makes a span that has begun the current one."""
+    with trace.use_span(begun, record_exception=False, set_status_on_exception=False):
+        yield
 
 
 def annotate(current: Span, attributes: Mapping[str, AttributeValue]) -> None:
-    """Adds attributes, leaving out those that settings forbid.
+    """Adds attributes, and those that OpenInference names otherwise, leaving out what settings forbid.
 
     Raises:
         ValueError: An attribute is not declared in the schema.
@@ -65,6 +84,8 @@ def annotate(current: Span, attributes: Mapping[str, AttributeValue]) -> None:
             raise ValueError(f"span attribute {name!r} is not declared in runtime/telemetry/schema.py")
         if _record_pii or name not in SENSITIVE:
             current.set_attribute(name, value)
+            if name in TWINS:
+                current.set_attribute(TWINS[name], value)
 
 
 def inject(metadata: dict[str, str]) -> None:
