@@ -4,7 +4,9 @@ Code uses these constants; a test asserts that whatever is emitted is declared h
 segment hold the person's words, or reasoning about them, and are left out where settings say so.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 
 class Spans:
@@ -20,6 +22,21 @@ class Spans:
     """A call as its service sees it: kind SERVER."""
     MODEL = "model {name}"
     """Work of one model inside a service."""
+
+
+CHAIN_NODES: tuple[str, ...] = ("event_scenario", "user_emotion", "emotion_cause", "response_goal", "respond")
+"""Nodes that are steps of the chain, in its order; `respond` concludes the step "response"."""
+
+NODES: tuple[str, ...] = (
+    "perceive",
+    *CHAIN_NODES,
+    "disentangle",
+    "synchronize",
+    "speak",
+    "render",
+    "reply",
+)
+"""Every node of the graph."""
 
 
 class Attributes:
@@ -39,8 +56,16 @@ class Attributes:
     EVIDENCE_COUNT = "empatheia.step.evidence_count"
     EMOTION_LABEL = "empatheia.emotion.label"
     EMOTION_CLASS = "empatheia.emotion.class"
+    EMOTION_DISTRIBUTION = "empatheia.emotion.distribution"
+    """The most probable labels as a JSON object of label -> probability."""
+    VALENCE = "empatheia.emotion.valence"
+    AROUSAL = "empatheia.emotion.arousal"
+    PERCEPTION_NOTES = "empatheia.perception.notes"
+    """List of what could not be judged and why: "face: no face found"."""
+    STYLE = "empatheia.style.controls"
+    """Controls of voice and face that differ from rest, as a JSON object of name -> value."""
     DEGRADED = "empatheia.degraded"
-    """Parts of the reply that were lost."""
+    """List of the parts of the reply that were lost, each with its reason: "video: ..."."""
     SERVICE = "empatheia.service"
     BACKEND = "empatheia.backend"
     MODEL_ID = "gen_ai.request.model"
@@ -70,18 +95,34 @@ class Attributes:
     INPUT_TEXT = "empatheia.pii.input.text"
     OUTPUT_TEXT = "empatheia.pii.output.text"
     EVIDENCE = "empatheia.pii.step.evidence"
-    """Evidence as JSON."""
+    """Evidence as JSON; written by `evidence.dumps`."""
+    CONFLICTS = "empatheia.pii.perception.conflicts"
+    """List of sentences, one for each pair of modalities that say different things."""
     OPENINFERENCE_INPUT = "input.value"
     """OpenInference's name for what went in; the person's words, so it goes with `pii`."""
     OPENINFERENCE_OUTPUT = "output.value"
     """OpenInference's name for what came out; goes with `pii`."""
+    OPENINFERENCE_MODEL = "llm.model_name"
+    OPENINFERENCE_INPUT_TOKENS = "llm.token_count.prompt"
+    OPENINFERENCE_OUTPUT_TOKENS = "llm.token_count.completion"
 
+
+TWINS: Mapping[str, str] = {
+    Attributes.CONVERSATION_ID: Attributes.SESSION_ID,
+    Attributes.INPUT_TEXT: Attributes.OPENINFERENCE_INPUT,
+    Attributes.OUTPUT_TEXT: Attributes.OPENINFERENCE_OUTPUT,
+    Attributes.MODEL_ID: Attributes.OPENINFERENCE_MODEL,
+    Attributes.INPUT_TOKENS: Attributes.OPENINFERENCE_INPUT_TOKENS,
+    Attributes.OUTPUT_TOKENS: Attributes.OPENINFERENCE_OUTPUT_TOKENS,
+}
+"""OpenInference's name for an attribute; `annotate` writes it beside ours, so that viewers know both."""
 
 SENSITIVE = frozenset(
     {
         Attributes.INPUT_TEXT,
         Attributes.OUTPUT_TEXT,
         Attributes.EVIDENCE,
+        Attributes.CONFLICTS,
         Attributes.OPENINFERENCE_INPUT,
         Attributes.OPENINFERENCE_OUTPUT,
     }
@@ -99,6 +140,7 @@ class Metric:
     name: str
     unit: str
     description: str
+    kind: Literal["histogram", "counter"] = "histogram"
 
 
 class Metrics:
@@ -119,4 +161,22 @@ class Metrics:
     RPC = Metric(
         "empatheia.rpc.duration", "ms", "From sending a call to its last answer, as its caller sees it"
     )
-    DEGRADED = Metric("empatheia.turn.degraded", "{part}", "Parts of replies that were lost")
+    DEGRADED = Metric("empatheia.turn.degraded", "{part}", "Parts of replies that were lost", "counter")
+    REAL_TIME_FACTOR = Metric(
+        "empatheia.model.real_time_factor",
+        "1",
+        "Time spent making a reply's sound or picture over the time it lasts; under 1 keeps up",
+    )
+    AV_OFFSET = Metric(
+        "empatheia.reply.av_offset",
+        "ms",
+        "Start of the reply's video track minus start of its audio track in the muxed file; positive is late",
+    )
+    QUEUE = Metric(
+        "empatheia.rpc.queue",
+        "ms",
+        "From sending a call to its arrival in the service's own code, as the service sees it",
+    )
+    TOKENS = Metric(
+        "empatheia.model.tokens", "{token}", "Tokens read and written by language models", "counter"
+    )
