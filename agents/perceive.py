@@ -26,7 +26,7 @@ class MediaRef(_Data):
     name: str
     """Its name among the turn's artifacts."""
     kind: int
-    """Value of `MediaKind`."""
+    """Sound or pictures: the number of the contract's enum."""
     mime_type: str
     file_name: str
 
@@ -105,9 +105,11 @@ async def perceive(
         start = perception_pb2.PerceiveStart(text=text, history=said)
         yield perception_pb2.PerceiveRequest(start=start)
         for stream_id, (ref, data) in enumerate(zip(media, recordings, strict=True)):
-            kind = media_pb2.MediaKind.ValueType(ref.kind)
             header = media_pb2.MediaHeader(
-                kind=kind, mime_type=ref.mime_type, file_name=ref.file_name, total_bytes=len(data)
+                kind=media_pb2.MediaKind.Name(ref.kind),  # type: ignore[arg-type]
+                mime_type=ref.mime_type,
+                file_name=ref.file_name,
+                total_bytes=len(data),
             )
             for part in parts(stream_id, header, data):
                 yield perception_pb2.PerceiveRequest(media=part)

@@ -10,7 +10,7 @@ from agents.step import ModelRef
 from agents.turn import Turn
 from runtime.clients.retry import resuming
 from runtime.errors import Internal
-from runtime.rpc import LIST_AVATARS, RENDER
+from runtime.rpc import RENDER
 
 
 class VideoData(BaseModel):
@@ -35,7 +35,7 @@ async def render(turn: Turn, avatar_id: str, seed: int) -> VideoData:
     Raises:
         EmpatheiaError: The video is broken off, or what it needs was.
     """
-    style = [style async for style in turn.streams.style][0]
+    style = await turn.streams.style.first()
 
     async def requests() -> AsyncIterator[avatar_pb2.RenderRequest]:
         async for response in turn.streams.speech:
@@ -80,16 +80,3 @@ async def render(turn: Turn, avatar_id: str, seed: int) -> VideoData:
         frames=summary.frames,
         model=model,
     )
-
-
-async def find_avatar(turn: Turn, avatar_id: str) -> avatar_pb2.Avatar | None:
-    """The avatar that is to answer; the first of the list if none is named.
-
-    Returns:
-        None if the named one does not exist.
-    """
-    request = avatar_pb2.ListAvatarsRequest()
-    response = await turn.transport.unary(LIST_AVATARS, request, turn.key("find_avatar"))
-    if not avatar_id:
-        return response.avatars[0]
-    return next((avatar for avatar in response.avatars if avatar.id == avatar_id), None)

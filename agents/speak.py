@@ -39,7 +39,7 @@ async def speak(turn: Turn, profile: dialogue_pb2.Profile, seed: int) -> SpeechD
         EmpatheiaError: The speech is broken off, or what it needs was.
     """
     progress = _Progress(turn)
-    style = [style async for style in turn.streams.style][0]
+    style = await turn.streams.style.first()
 
     async def requests() -> AsyncIterator[speech_pb2.SynthesizeRequest]:
         first, start_s = progress.resume()
@@ -49,8 +49,12 @@ async def speak(turn: Turn, profile: dialogue_pb2.Profile, seed: int) -> SpeechD
             if planned.segment.index >= first:
                 yield speech_pb2.SynthesizeRequest(segment=planned.segment)
 
-    async for response in resuming(turn.transport, SYNTHESIZE, requests, turn.key("speak")):
-        progress.take(response)
+    if turn.streams.speech.complete:
+        for response in turn.streams.speech.items:
+            progress.take(response)
+    else:
+        async for response in resuming(turn.transport, SYNTHESIZE, requests, turn.key("speak")):
+            progress.take(response)
     if progress.header is None:
         raise Internal("speech ended without audio", reason="NO_RESULT", service="speech")
     await turn.streams.keep(turn.streams.speech, turn.store, turn.turn_id)
@@ -99,9 +103,8 @@ class _Progress:
                 return
             self._spoken = response.spoken.index
             self._turn.emit(spoken=response.spoken)
-        elif kind == "audio":
-            if not self._take_audio(response.audio):
-                return
+        elif kind == "audio" and not self._take_audio(response.audio):
+            return
         self._turn.streams.speech.put(response)
 
     def _take_audio(self, audio: speech_pb2.AudioChunk) -> bool:

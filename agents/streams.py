@@ -17,7 +17,7 @@ from google.protobuf.message import Message
 from google.protobuf.proto import parse_length_prefixed, serialize_length_prefixed
 
 from runtime.artifacts import ArtifactStore
-from runtime.errors import EmpatheiaError
+from runtime.errors import EmpatheiaError, Internal
 
 Item = TypeVar("Item", bound=Message)
 
@@ -35,7 +35,9 @@ class Journal(Generic[Item]):
         self._changed = asyncio.Event()
 
     def put(self, item: Item) -> None:
-        """Appends an item."""
+        """Appends an item; a complete journal has it already, from a run of the turn before this one."""
+        if self.complete:
+            return
         self.items.append(item)
         self._wake()
 
@@ -65,6 +67,16 @@ class Journal(Generic[Item]):
             if self.complete:
                 return
             await self._changed.wait()
+
+    async def first(self) -> Item:
+        """The first item, as soon as it is there.
+
+        Raises:
+            EmpatheiaError: The writer failed, or ended without an item.
+        """
+        async for item in self:
+            return item
+        raise Internal(f"no {self.name} came", reason="NO_RESULT")
 
     def dump(self) -> bytes:
         """All items, each behind its length."""
@@ -106,4 +118,4 @@ class TurnStreams:
         for journal in (self.sentences, self.style, self.segments, self.speech):
             name = f"streams/{journal.name}.pb"
             if await store.exists(turn_id, name):
-                journal.restore(await store.read(turn_id, name))  # type: ignore[attr-defined]
+                journal.restore(await store.read(turn_id, name))

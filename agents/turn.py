@@ -23,6 +23,8 @@ class Turn:
     listener: Callable[[dialogue_pb2.TurnEvent], None]
     """Gets every event of the turn as it happens."""
     streams: TurnStreams = field(default_factory=TurnStreams)
+    text: str = ""
+    """Words of the reply that the person was told so far."""
     started: float = field(default_factory=time.monotonic)
     marks: dict[str, float] = field(default_factory=dict)
     """Milliseconds from the start of the turn to its first audio and first frame."""

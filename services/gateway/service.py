@@ -1,0 +1,180 @@
+"""The servicer of the gateway: admits a turn, runs it, tells each step as it happens."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from empatheia.avatar.v1 import avatar_pb2
+from empatheia.common.v1 import service_pb2
+from empatheia.dialogue.v1 import dialogue_pb2
+
+from agents.perceive import MediaRef
+from graphs.state import ProfileData, QueryData, query_of
+from runtime.artifacts import ArtifactStore, new_turn_id
+from runtime.clients.grpc_transport import GrpcTransport
+from runtime.clients.transport import CallKey, Transport
+from runtime.errors import EmpatheiaError, InvalidInput, UnknownName, is_retryable
+from runtime.hosting.service import Call, Service
+from runtime.rpc import LIST_AVATARS
+from runtime.settings import Settings
+from services.gateway.conversation import Conversation
+from services.gateway.door import admit_history, admit_media, admit_text
+from services.gateway.http import build_app
+from services.gateway.runner import TurnRunner
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+
+class DialogueService(Service):
+    """Answers people."""
+
+    name: ClassVar[str] = "gateway"
+
+    def __init__(self, settings: Settings, transport: Transport | None = None) -> None:
+        """Stores what it needs.
+
+        Args:
+            settings: Settings of the system.
+            transport: How it reaches the other services; gRPC if not given.
+        """
+        super().__init__(settings)
+        self._own_transport = None if transport else GrpcTransport(settings)
+        self._transport: Transport = transport or self._own_transport  # type: ignore[assignment]
+        self.artifacts = ArtifactStore(settings)
+        self._runner = TurnRunner(settings, self._transport, self.artifacts)
+        self._ready = False
+
+    async def start(self) -> None:
+        """Opens checkpoints; there are no weights to load."""
+        await self._runner.start()
+        self._ready = True
+
+    async def stop(self) -> None:
+        """Closes checkpoints and channels."""
+        self._ready = False
+        await self._runner.stop()
+        if self._own_transport is not None:
+            await self._own_transport.close()
+
+    def describe(self) -> service_pb2.ServiceDescription:
+        """See `Service.describe`."""
+        limits = self.settings.limits
+        return service_pb2.ServiceDescription(
+            name=self.name,
+            version=version("empatheia"),
+            model=service_pb2.ModelInfo(backend=self.own.backend, model_id="graphs.turn"),
+            capabilities=["streaming", "resume", "interrupt", "http"],
+            limits={name: float(value) for name, value in limits.model_dump().items()},
+            languages=["en"],
+        )
+
+    def asgi_app(self) -> "FastAPI":
+        """The HTTP door."""
+        return build_app(self)
+
+    def ready(self) -> bool:
+        """Whether turns can be taken."""
+        return self._ready
+
+    def artifact(self, turn_id: str, name: str) -> Path | None:
+        """A file of a turn on this machine; None if there is none."""
+        return self.artifacts.local_path(turn_id, name)
+
+    async def respond(
+        self, request: dialogue_pb2.RespondRequest, call: Call
+    ) -> AsyncGenerator[dialogue_pb2.RespondResponse]:
+        """Answers one turn."""
+        async with aclosing(self.turn(request)) as events:
+            async for event in events:
+                yield dialogue_pb2.RespondResponse(event=event)
+
+    async def converse(
+        self, requests: AsyncIterator[dialogue_pb2.ConverseRequest], call: Call
+    ) -> AsyncGenerator[dialogue_pb2.ConverseResponse]:
+        """Holds a live conversation."""
+        conversation = Conversation(self.turn, self.settings.limits)
+        async with aclosing(conversation.run(requests)) as events:
+            async for event in events:
+                yield dialogue_pb2.ConverseResponse(event=event)
+
+    async def list_avatars(
+        self, request: dialogue_pb2.ListAvatarsRequest, call: Call
+    ) -> dialogue_pb2.ListAvatarsResponse:
+        """Lists the avatars of the avatar service."""
+        return dialogue_pb2.ListAvatarsResponse(avatars=await self._avatars(call.turn_id))
+
+    async def turn(self, request: dialogue_pb2.RespondRequest) -> AsyncGenerator[dialogue_pb2.TurnEvent]:
+        """Admits a turn and runs it.
+
+        Raises:
+            EmpatheiaError: It was refused, or it failed.
+        """
+        if request.options.resume_turn_id:
+            state = await self._runner.find(request.options.resume_turn_id)
+            events = self._runner.run(query_of(state), resumed=state)
+        else:
+            events = self._runner.run(await self._admit(request))
+        async with aclosing(events):
+            async for event in events:
+                yield event
+
+    async def _admit(self, request: dialogue_pb2.RespondRequest) -> QueryData:
+        limits, options = self.settings.limits, request.options
+        text = admit_text(request.text, limits)
+        history = admit_history(request.history, limits)
+        media = admit_media(request.media, limits)
+        if not text and not media:
+            raise InvalidInput.of(
+                "text", "is empty, and no recording was sent: say something", reason="NOTHING_SAID"
+            )
+        turn_id = new_turn_id()
+        avatar = await self._choose_avatar(options.avatar_id, turn_id)
+        profile = ProfileData(
+            age=options.profile.age or avatar.profile.age,
+            gender=options.profile.gender or avatar.profile.gender,
+            timbre=options.profile.timbre or avatar.profile.timbre,
+        )
+        refs = []
+        for index, file in enumerate(media):
+            name = f"query-{index}"
+            await self.artifacts.write(turn_id, name, file.data)
+            header = file.header
+            refs.append(
+                MediaRef(name=name, kind=header.kind, mime_type=header.mime_type, file_name=header.file_name)
+            )
+        return QueryData(
+            turn_id=turn_id,
+            conversation_id=options.conversation_id or turn_id,
+            seed=options.seed,
+            history=history,
+            text=text,
+            media=refs,
+            avatar_id=avatar.id,
+            profile=profile,
+        )
+
+    async def _choose_avatar(self, avatar_id: str, turn_id: str) -> avatar_pb2.Avatar:
+        try:
+            avatars = await self._avatars(turn_id)
+        except EmpatheiaError as error:
+            if not is_retryable(error):
+                raise
+            # The turn goes on without a face; the node that renders says so.
+            return avatar_pb2.Avatar(id=avatar_id)
+        if not avatar_id:
+            return avatars[0]
+        chosen = next((avatar for avatar in avatars if avatar.id == avatar_id), None)
+        if chosen is None:
+            known = ", ".join(avatar.id for avatar in avatars)
+            raise UnknownName(
+                f"there is no avatar {avatar_id!r}; there are: {known}", reason="UNKNOWN_AVATAR"
+            )
+        return chosen
+
+    async def _avatars(self, turn_id: str) -> list[avatar_pb2.Avatar]:
+        key = CallKey(turn_id, "list_avatars")
+        response = await self._transport.unary(LIST_AVATARS, avatar_pb2.ListAvatarsRequest(), key)
+        return list(response.avatars)
