@@ -1,5 +1,6 @@
 """Spans: how they are begun, what they may carry, and how a trace crosses from process to process."""
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 
@@ -13,6 +14,8 @@ from runtime.errors import EmpatheiaError
 from runtime.telemetry.schema import DECLARED, SENSITIVE, TWINS, Attributes
 
 _PROPAGATOR = TraceContextTextMapPropagator()
+CANCELLED = "CANCELLED"
+"""`error.type` of a span whose caller went away."""
 _record_pii = True
 _provider: TracerProvider | None = None
 
@@ -54,9 +57,14 @@ def span(
     tracer = trace.get_tracer("empatheia", tracer_provider=_provider)
     begun = tracer.start_span(name, context=parent, kind=kind)
     with within(begun) if current else nullcontext():
-        annotate(begun, attributes or {})
+        # Without a kind, Phoenix takes whatever names a model for a language model.
+        annotate(begun, {Attributes.KIND: "CHAIN", **(attributes or {})})
         try:
             yield begun
+        except (asyncio.CancelledError, GeneratorExit):
+            # Whoever asked no longer wants it, e.g. after an interruption: that is no failure.
+            annotate(begun, {Attributes.ERROR_TYPE: CANCELLED})
+            raise
         except BaseException as error:
             reason = error.reason if isinstance(error, EmpatheiaError) else type(error).__name__
             annotate(begun, {Attributes.ERROR_TYPE: reason})

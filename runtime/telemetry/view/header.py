@@ -67,8 +67,8 @@ def _facts(trace: Trace) -> list[Text]:
         facts.append((" + ".join(given), ""))
     facts.append((duration(trace.head.ms), ""))
     for name, what in (
-        (Attributes.FIRST_AUDIO_MS, "first sound"),
-        (Attributes.FIRST_FRAME_MS, "first picture"),
+        (Attributes.FIRST_AUDIO_MS, "sound at"),
+        (Attributes.FIRST_FRAME_MS, "picture at"),
     ):
         if name in about:
             facts.append((f"{what} {duration(float(about[name]))}", ""))
