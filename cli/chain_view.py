@@ -1,0 +1,150 @@
+"""Shows a turn as it happens: what each step concluded, on what evidence, how sure, how long."""
+
+from empatheia.common.v1 import affect_pb2
+from empatheia.dialogue.v1 import dialogue_pb2
+from empatheia.perception.v1 import perception_pb2
+from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
+
+TITLES = {
+    "perceive": "hearing and seeing you",
+    "event_scenario": "what happened",
+    "user_emotion": "what you feel",
+    "emotion_cause": "why",
+    "response_goal": "what may help",
+    "respond": "finding words",
+}
+"""What a step is called for a person."""
+
+_EVIDENCE_SHOWN = 3
+
+
+class ChainView:
+    """Prints the events of one turn."""
+
+    def __init__(self, console: Console, *, chain: bool = True) -> None:
+        """Begins a view.
+
+        Args:
+            console: Where to print.
+            chain: False shows only the emotion and the reply, as a chat does.
+        """
+        self._console = console
+        self._chain = chain
+        self._status: Status | None = None
+        self._writing = False
+        self.turn_id = ""
+        self.trace_id = ""
+
+    def add(self, event: dialogue_pb2.TurnEvent) -> None:
+        """Prints the next event."""
+        match event.WhichOneof("event"):
+            case "started":
+                self.turn_id, self.trace_id = event.started.turn_id, event.started.trace_id
+                self._wait_for("perceive")
+            case "step_started":
+                if event.step_started.name in TITLES and not self._writing:
+                    self._wait_for(event.step_started.name)
+            case "perceived":
+                self._perceived(event.perceived)
+            case "step":
+                self.show_step(event.step)
+            case "text":
+                self._text(event.text.text)
+            case "degraded":
+                lost = event.degraded
+                self._line(f"[yellow]! no {escape(lost.part)}: {escape(lost.reason)}[/]")
+            case "reply":
+                self.close()
+
+    def close(self) -> None:
+        """Ends what is being shown; may be called twice."""
+        self._stop_waiting()
+        if self._writing:
+            self._console.print()
+            self._writing = False
+
+    def _perceived(self, perception: perception_pb2.Perception) -> None:
+        if perception.HasField("transcript") and perception.transcript.text:
+            sure = _percent(perception.transcript.confidence)
+            self._line(f"[dim]heard[/] “{escape(perception.transcript.text)}” [dim]{sure}[/]")
+        if not self._chain:
+            return
+        for modality in perception.modalities:
+            if modality.present:
+                top = max(modality.affect.classes.entries, key=lambda entry: entry.probability, default=None)
+                says = f"{top.label} {_percent(top.probability)}" if top else "unsure"
+                self._line(f"[dim]{escape(modality.modality)}[/] {escape(says)}")
+            else:
+                self._line(f"[dim]{escape(modality.modality)} –  {escape(modality.reason)}[/]")
+        for conflict in perception.conflicts:
+            self._line(f"[yellow]{escape(conflict.description)}[/]")
+        for note in perception.notes:
+            self._line(f"[dim]{escape(note)}[/]")
+
+    def show_step(self, step: dialogue_pb2.ChainStep) -> None:
+        """Prints what a step concluded."""
+        if step.name == "response":
+            return
+        if not self._chain:
+            if step.name == "user_emotion":
+                self._line(f"[dim]you feel[/] [magenta]{escape(step.text)}[/]")
+            return
+        sure = f"{_percent(step.confidence)} · " if step.confidence else ""
+        title = TITLES.get(step.name, step.name)
+        self._line(f"[bold cyan]{escape(title)}[/] [dim]{sure}{step.elapsed_ms:.0f} ms[/]")
+        self._line(f"  {escape(step.text)}")
+        others = [f"{e.label} {_percent(e.probability)}" for e in step.distribution.entries[:3]]
+        if others:
+            self._line(f"  [dim]{escape(' · '.join(others))}[/]")
+        strongest = sorted(step.evidence, key=lambda item: -item.weight)[:_EVIDENCE_SHOWN]
+        for item in strongest:
+            self._line(f"  [dim]↳ {escape(quote(item))}[/]")
+
+    def _text(self, text: str) -> None:
+        self._stop_waiting()
+        if not self._writing:
+            self._writing = True
+            self._console.print("[bold green]reply[/]" if self._chain else "[bold green]empatheia[/]")
+            text = "  " + text.lstrip()
+        self._console.print(escape(text), end="", soft_wrap=True)
+
+    def _line(self, text: str) -> None:
+        if self._writing:
+            self._console.print()
+            self._writing = False
+        self._console.print(text)
+
+    def _wait_for(self, step: str) -> None:
+        if not self._console.is_terminal:
+            return
+        text = f"[dim]{TITLES.get(step, step)} …[/]"
+        if self._status is None:
+            self._status = self._console.status(text)
+            self._status.start()
+        else:
+            self._status.update(text)
+
+    def _stop_waiting(self) -> None:
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+
+def quote(evidence: affect_pb2.Evidence) -> str:
+    """Writes a piece of evidence for a person to read."""
+    match evidence.WhichOneof("source"):
+        case "text":
+            place = f"“{evidence.text.text}”"
+        case "audio":
+            place = f"voice {evidence.audio.start_s:.1f}–{evidence.audio.end_s:.1f} s"
+        case "face":
+            place = f"face {evidence.face.start_s:.1f}–{evidence.face.end_s:.1f} s"
+        case _:
+            place = ""
+    return ": ".join(part for part in (place, evidence.note) if part)
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}"

@@ -1,0 +1,166 @@
+"""`empatheia chat`: a conversation in the terminal."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+from cli.options import Config, Preset
+from cli.respond import Avatar, Seed
+
+if TYPE_CHECKING:
+    from empatheia.dialogue.v1 import dialogue_pb2
+
+    from cli.inputs import Query
+    from runtime.settings import Settings
+
+_HELP = "/why shows how the last reply came about, /audio FILE and /video FILE send a recording, /quit ends."
+
+
+def chat(
+    avatar: Avatar = None,
+    seed: Seed = None,
+    output: Annotated[
+        Optional[Path],  # noqa: UP045 - Typer reads it at run time
+        typer.Option("--output", "-o", help="Keep each reply in a numbered folder here.", show_default=False),
+    ] = None,
+    preset: Preset = None,
+    config: Config = None,
+) -> None:
+    """Talk with Empatheia in the terminal; it remembers what was said and felt."""
+    import asyncio
+
+    from cli.console import out
+    from cli.options import settings_of
+    from cli.outputs import check_folder
+    from cli.start import ensure_running
+
+    settings = settings_of(preset, config)
+    if output:
+        check_folder(output)
+    settings = ensure_running(settings, preset, config)
+    out.print(f"[dim]{_HELP}[/]")
+    asyncio.run(_chat(settings, avatar or "", seed or 0, output))
+
+
+async def _chat(settings: "Settings", avatar: str, seed: int, output: Path | None) -> None:
+    import asyncio
+
+    from rich.markup import escape
+
+    from cli.chain_view import ChainView
+    from cli.console import err, out, show_error
+    from cli.turn import open_transport
+    from runtime.errors import EmpatheiaError
+
+    conversation = _Conversation(settings, avatar, seed, output)
+    transport = open_transport(settings)
+    while True:
+        try:
+            line = (await asyncio.to_thread(out.input, "[bold]you[/] ")).strip()
+        except EOFError:
+            return
+        if line in ("/quit", "/exit"):
+            return
+        if line == "/why":
+            _explain(conversation.last)
+        elif line.startswith("/") and line.split()[0] not in ("/audio", "/video"):
+            err.print(f"[yellow]unknown command {escape(line.split()[0])}[/] [dim]{_HELP}[/]")
+        elif line:
+            view = ChainView(out, chain=False)
+            try:
+                await conversation.say(line, transport, view)
+            except EmpatheiaError as error:
+                view.close()
+                show_error(error)
+
+
+class _Conversation:
+    """What was said so far, and what the person felt."""
+
+    def __init__(self, settings: "Settings", avatar: str, seed: int, output: Path | None) -> None:
+        self._settings = settings
+        self._avatar = avatar
+        self._seed = seed
+        self._output = output
+        self._history: list[Any] = []
+        self._turns = 0
+        self._id = ""
+        self.last: dialogue_pb2.Reply | None = None
+
+    async def say(self, line: str, transport: Any, view: Any) -> None:
+        """Sends a turn; it joins the history only if it is answered."""
+        import asyncio
+        from contextlib import ExitStack
+
+        from empatheia.common.v1 import dialogue_pb2 as common_pb2
+
+        from cli import turn
+        from cli.outputs import ReplyWriter, check_folder
+        from cli.trace_file import write_trace
+
+        request = self._query(line).to_request(self._settings.limits)
+        request.options.conversation_id = self._id
+        heard = _Heard()
+        sinks: Sequence[turn.EventSink] = (view, heard)
+        with ExitStack() as stack:
+            if self._output:
+                folder = self._output / f"{self._turns + 1:03d}"
+                check_folder(folder)
+                writer = stack.enter_context(ReplyWriter(folder))
+                sinks = (*sinks, writer)
+            reply = await turn.play(transport, request, *sinks)
+            if self._output:
+                writer.finish(reply)
+                await asyncio.to_thread(write_trace, self._settings, reply.trace_id, folder / "trace.json")
+        self._turns += 1
+        self._id = heard.conversation_id
+        said = heard.text or request.text
+        self._history += [
+            common_pb2.Utterance(role=common_pb2.ROLE_SPEAKER, text=said, emotion=reply.emotion_label),
+            common_pb2.Utterance(role=common_pb2.ROLE_LISTENER, text=reply.text),
+        ]
+        self._history = self._history[-self._settings.limits.max_history_utterances :]
+        self.last = reply
+
+    def _query(self, line: str) -> "Query":
+        from cli.inputs import Query
+
+        query = Query(avatar=self._avatar, seed=self._seed, history=self._history)
+        command, _, path = line.partition(" ")
+        if command == "/audio":
+            query.audio = Path(path.strip()).expanduser()
+        elif command == "/video":
+            query.video = Path(path.strip()).expanduser()
+        else:
+            query.text = line
+        return query
+
+
+class _Heard:
+    """Notes what the next turn must know of this one."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.conversation_id = ""
+
+    def add(self, event: "dialogue_pb2.TurnEvent") -> None:
+        """Takes the next event."""
+        if event.HasField("started"):
+            self.conversation_id = event.started.conversation_id
+        elif event.HasField("perceived"):
+            self.text = event.perceived.text
+
+
+def _explain(reply: "dialogue_pb2.Reply | None") -> None:
+    from cli.chain_view import ChainView
+    from cli.console import out
+
+    if reply is None:
+        out.print("[dim]nothing has been said yet[/]")
+        return
+    view = ChainView(out)
+    for step in reply.chain:
+        view.show_step(step)
+    out.print(f"[dim]trace {reply.trace_id}: empatheia traces show {reply.trace_id}[/]")

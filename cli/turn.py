@@ -1,0 +1,53 @@
+"""Sends one turn to the gateway and passes its events on as they come."""
+
+import uuid
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Protocol
+
+from empatheia.dialogue.v1 import dialogue_pb2
+
+from runtime.clients.transport import CallKey, Transport
+from runtime.errors import Internal
+from runtime.rpc import RESPOND
+from runtime.settings import Settings
+
+if TYPE_CHECKING:
+    pass
+
+
+class EventSink(Protocol):
+    """Takes the events of a turn."""
+
+    def add(self, event: dialogue_pb2.TurnEvent) -> None:
+        """Takes the next event."""
+        ...
+
+
+def open_transport(settings: Settings) -> Transport:
+    """Opens the way to the gateway."""
+    from runtime.clients.grpc_transport import GrpcTransport
+
+    return GrpcTransport(settings)
+
+
+async def play(
+    transport: Transport, request: dialogue_pb2.RespondRequest, *sinks: EventSink
+) -> dialogue_pb2.Reply:
+    """Runs a turn to its end.
+
+    Args:
+        transport: The way to the gateway.
+        request: The turn.
+        sinks: Take each event, in order.
+
+    Raises:
+        EmpatheiaError: The turn failed.
+    """
+    key = CallKey(request.options.resume_turn_id or uuid.uuid4().hex, "respond")
+    async with aclosing(transport.stream(RESPOND, request, key)) as responses:  # type: ignore[type-var]
+        async for response in responses:
+            for sink in sinks:
+                sink.add(response.event)
+            if response.event.HasField("reply"):
+                return response.event.reply
+    raise Internal("the gateway ended the turn without a reply", reason="NO_REPLY", service="gateway")
