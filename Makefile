@@ -5,7 +5,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= out
-INPUTS := pyproject.toml constraints.txt scripts/setup
+INPUTS := pyproject.toml constraints.txt scripts/setup scripts/install.py
 export PYTHON TORCH_INDEX
 
 .DEFAULT_GOAL := help
