@@ -1,0 +1,109 @@
+"""Language models behind one small interface."""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from empatheia.common.v1 import service_pb2
+from empatheia.reasoning.v1 import reasoning_pb2
+from numpy.typing import NDArray
+
+BACKENDS: dict[str, str] = {"embedded": "services.reasoning.backends.embedded:Embedded"}
+"""`module:class` by name."""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens and time of one answer."""
+
+    prompt_tokens: int
+    cached_tokens: int
+    """Of the prompt's tokens, those found in the cache."""
+    completion_tokens: int
+    """Tokens written or scored."""
+    prefill_ms: float
+    decode_ms: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A finished answer."""
+
+    text: str
+    """Prefill included, without white space around it."""
+    stopped: bool
+    """Whether it ended by itself; false if the most tokens were written."""
+    usage: Usage
+    mean_logprob: float
+    """Of the written tokens, under the model's own distribution (before temperature and penalties)."""
+    dropped_utterances: int
+    signals: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    """r_t (T, D), r_s (16, D), r_v (16, D), if they were asked for."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How well each choice fits."""
+
+    values: list[float]
+    """Log-likelihood ratio of each choice, in the order given: mean log probability of its tokens in this
+    context minus the same in a context that says nothing."""
+    usage: Usage
+    dropped_utterances: int
+
+
+class Backend(ABC):
+    """One family of language models."""
+
+    @abstractmethod
+    def __init__(self, options: dict[str, Any], home: Path) -> None:
+        """Checks the options; must be quick.
+
+        Raises:
+            InvalidInput: An option is unknown or out of range.
+        """
+
+    @abstractmethod
+    async def start(self) -> None:
+        """Loads weights and answers one warm-up call.
+
+        Raises:
+            WeightsMissing: There are none; the message says what to run.
+        """
+
+    async def stop(self) -> None:
+        """Gives back what `start` took."""
+        return
+
+    @abstractmethod
+    def describe(self) -> service_pb2.ServiceDescription:
+        """Says what the model is and can do; `name` and `version` are filled in by the service."""
+
+    @abstractmethod
+    def generate(self, request: reasoning_pb2.GenerateRequest, turn_id: str) -> AsyncIterator[str | Answer]:
+        """Writes an answer: pieces of text that join to its text, then the `Answer`.
+
+        Closing the iterator stops the model at its next token.
+
+        Args:
+            request: A valid request.
+            turn_id: Calls with the same id may share a cache; empty shares nothing.
+
+        Raises:
+            TooMuch: The fixed part of the context does not fit.
+        """
+
+    @abstractmethod
+    async def score(self, request: reasoning_pb2.ChooseRequest, turn_id: str) -> Scores:
+        """Scores the choices, without sampling.
+
+        Args:
+            request: A valid request.
+            turn_id: See `generate`.
+
+        Raises:
+            TooMuch: The fixed part of the context does not fit.
+        """

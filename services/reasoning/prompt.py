@@ -1,0 +1,90 @@
+"""How a context becomes text: parts in an order in which the steps of one turn share their beginning."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from empatheia.common.v1 import dialogue_pb2
+from empatheia.reasoning.v1 import reasoning_pb2
+
+_NAMES = {dialogue_pb2.ROLE_SPEAKER: "Person", dialogue_pb2.ROLE_LISTENER: "Friend"}
+END = "\n"
+"""Ends every line, and so every answer."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A text in parts, each of which is read in one go."""
+
+    parts: list[str]
+    """First what all turns share, then dialogue, observations, a question and an answer for each step done,
+    the question, the first words of the answer."""
+    dropped_utterances: int
+    """Oldest utterances that found no room."""
+
+
+def render(
+    context: reasoning_pb2.ReasoningContext, prefill: str, room: int, count: Callable[[str], int]
+) -> Prompt:
+    """Writes the prompt of a step.
+
+    Args:
+        context: What the step may look at.
+        prefill: First words of the answer.
+        room: Most tokens of the dialogue. It doesn't depend on the step, so that all steps of a turn see the
+            same utterances and share a cache.
+        count: Tokens of a text.
+    """
+    shared = _clean(context.system) + END
+    for example in context.examples:
+        lines = [_line(utterance) for utterance in example.dialogue]
+        lines += [f"{_clean(step.instruction)} {_clean(step.text)}{END}" for step in example.steps]
+        shared += END + "".join(lines)
+    lines, dropped = _newest([_line(utterance) for utterance in context.dialogue], room, count)
+    dialogue = END + "".join(lines)
+    parts = [shared, dialogue]
+    if context.observations:
+        parts.append("".join(f"({_clean(text)}){END}" for text in context.observations))
+    for step in context.steps:
+        parts += [_clean(step.instruction), f" {_clean(step.text)}{END}"]
+    parts.append(_clean(context.instruction))
+    if prefill.strip():
+        parts.append(" " + prefill.strip())
+    return Prompt(parts, dropped)
+
+
+def _line(utterance: dialogue_pb2.Utterance) -> str:
+    return f"{_NAMES[utterance.role]}: {_clean(utterance.text)}{END}"
+
+
+def _clean(text: str) -> str:
+    """Makes one line of a text and breaks control tokens, so that no words can pass for the frame."""
+    return " ".join(re.sub(r"<\|(?=\w+\|>)", "< |", text).split())
+
+
+def _newest(lines: Sequence[str], room: int, count: Callable[[str], int]) -> tuple[list[str], int]:
+    kept: list[str] = []
+    for line in reversed(lines):
+        room -= count(line)
+        if room < 0 and kept:
+            break
+        kept.insert(0, line)
+        if room < 0:  # the newest alone is too long: its last words count most
+            kept[0] = _tail(line, count(line) + room, count)
+            break
+    return kept, len(lines) - len(kept)
+
+
+def _tail(line: str, room: int, count: Callable[[str], int]) -> str:
+    name, _, words = line.partition(" ")
+    # Longest tail that fits, found by halving; a word is never cut unless it alone is too long.
+    low, high = 0, len(words)
+    while low < high:
+        middle = (low + high) // 2
+        if count(f"{name} …{words[middle:]}") > room:
+            low = middle + 1
+        else:
+            high = middle
+    tail = words[low:]
+    _, space, whole = tail.partition(" ")
+    return f"{name} …{whole if space and whole.strip() else tail}"
