@@ -1,0 +1,153 @@
+"""Where things are in a head, and where they go when it moves.
+
+Head space has its origin between the eyes, x to the viewer's right, y down, and the unit of a pixel in a
+picture of 512 x 512. The third coordinate points to the viewer.
+"""
+
+from functools import cached_property
+from math import cos, radians, sin
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.avatar.profiles.schema import Head
+from services.avatar.rig import Pose
+
+Points = NDArray[np.float64]
+"""Shape (..., 2)."""
+
+CENTRE = np.array([256.0, 236.0])
+"""Where the origin of head space lies in the picture."""
+
+_PIVOT = np.array([0.0, 96.0, -50.0])
+_CAMERA = 1400.0
+
+
+def smooth(value: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
+    """Hermite step from 0 at `low` to 1 at `high`."""
+    t = np.clip((value - low) / (high - low), 0.0, 1.0)
+    return t * t * (3.0 - 2.0 * t)
+
+
+def bump(p: Points, x: float, y: float, wide: float, high: float) -> NDArray[np.float64]:
+    """Gaussian hill of height 1."""
+    return np.exp(-0.5 * (((p[..., 0] - x) / wide) ** 2 + ((p[..., 1] - y) / high) ** 2))
+
+
+class HeadShape:
+    """Measures of one head in head space."""
+
+    def __init__(self, head: Head) -> None:
+        """Takes the proportions of a profile."""
+        self.head = head
+        self.width = 100.0 * head.width
+        self.chin_y = 140.0 * head.chin
+        self.eye_x = 45.0 * head.width
+        self.eye_width = 24.5 * head.eye_size
+        """Half the width of an eye."""
+        self.nose_y = 62.0 * head.nose_length
+        """Tip of the nose."""
+        self.nose_width = 17.0 * head.nose_width
+        """Half the width at the wings."""
+        self.mouth_y = self.nose_y + 0.42 * (self.chin_y - self.nose_y) + 1.0
+        self.mouth_width = 35.0 * head.mouth_width
+        """Half the width of the mouth at rest."""
+
+    @cached_property
+    def outline(self) -> Points:
+        """The face from above the forehead round by the chin: shape (n, 2), closed."""
+        width, jaw, chin = self.width, self.head.jaw, self.chin_y
+        half = np.array(
+            [
+                (0, -146),
+                (0.52 * width, -132),
+                (0.87 * width, -88),
+                (0.985 * width, -36),
+                (0.975 * width, 8),
+                (0.925 * width, 46),
+                (0.80 * width * jaw, 0.60 * chin),
+                (0.585 * width * jaw, 0.82 * chin),
+                (0.315 * width * jaw, 0.962 * chin),
+                (0, chin),
+            ]
+        )
+        return np.concatenate([half, (half * (-1, 1))[-2:0:-1]])
+
+    def depth(self, p: Points) -> NDArray[np.float64]:
+        """How near the skin at some points is, for parallax: smooth, 0 outside of the head."""
+        round_head = np.clip(1.0 - (p[..., 0] / 125.0) ** 2 - (p[..., 1] / 185.0) ** 2, 0.0, 1.0)
+        return 88.0 * round_head + 20.0 * bump(p, 0, self.nose_y - 4, 14, 22)
+
+    def expression(self, p: Points, pose: Pose) -> Points:
+        """How far an expression carries the skin at some points; shape as the points'."""
+        x, y = p[..., 0], p[..., 1]
+        moved = np.zeros_like(p)
+        below = smooth(y, self.mouth_y + 4, self.chin_y - 4) * (1 - smooth(np.abs(x), 70, 104))
+        moved[..., 1] += below * (JAW_DROP * 0.82 * pose["jawOpen"] - 4 * pose["mouthShrugLower"])
+        for side, name in ((1, "Left"), (-1, "Right")):
+            corner = bump(p, side * (self.mouth_width + 10), self.mouth_y - 4, 20, 18)
+            cheek = bump(p, side * 56, 46, 26, 20)
+            brow = bump(p, side * 44, -48, 34, 24)
+            smile = pose["mouthSmile" + name]
+            squint = pose["cheekSquint" + name]
+            moved[..., 0] += side * corner * (6 * smile - 4 * pose["mouthPucker"])
+            moved[..., 1] += corner * (-7 * smile + 4 * pose["mouthFrown" + name])
+            moved[..., 1] -= cheek * (3 * smile + 4 * squint)
+            moved[..., 0] += side * cheek * (3 * pose["cheekPuff"] + 1.5 * smile)
+            moved[..., 1] += brow * (5 * pose["browDown" + name] - 5 * pose["browOuterUp" + name])
+        moved[..., 1] -= 5 * pose["browInnerUp"] * bump(p, 0, -44, 26, 24)
+        return moved
+
+
+JAW_DROP = 30.0
+"""How far the fully opened jaw falls."""
+
+
+class View:
+    """Turns points of a posed head into points of the picture."""
+
+    def __init__(self, pose: Pose, scale: float) -> None:
+        """Takes the head's angles.
+
+        Args:
+            pose: The face.
+            scale: Pixels of the picture for a unit of head space.
+        """
+        yaw, pitch, roll = radians(pose.yaw), radians(pose.pitch), radians(pose.roll)
+        turn = np.array([[cos(yaw), 0, sin(yaw)], [0, 1, 0], [-sin(yaw), 0, cos(yaw)]])
+        nod = np.array([[1, 0, 0], [0, cos(pitch), -sin(pitch)], [0, sin(pitch), cos(pitch)]])
+        tilt = np.array([[cos(roll), -sin(roll), 0], [sin(roll), cos(roll), 0], [0, 0, 1]])
+        self._rotation = tilt @ nod @ turn
+        self._lift = -1.2 * pose.breath
+        self.scale = scale
+
+    def __call__(self, p: Points, depth: NDArray[np.float64] | float) -> Points:
+        """Carries points.
+
+        Args:
+            p: Points of head space, shape (..., 2).
+            depth: How near they are, shape (...) or one for all.
+
+        Returns:
+            Points of the picture in pixels, shape as `p`.
+        """
+        solid = np.concatenate([p, np.broadcast_to(depth, p.shape[:-1])[..., None]], axis=-1) - _PIVOT
+        turned = solid @ self._rotation.T
+        # The picture of the resting head is painted without perspective: only the difference counts.
+        near = (turned[..., 2:] - solid[..., 2:]) / _CAMERA
+        flat = turned[..., :2] * (1 + near) + _PIVOT[:2] + CENTRE
+        flat[..., 1] += self._lift
+        return flat * self.scale  # type: ignore[no-any-return]
+
+
+def curve(points: Points, closed: bool, per_part: int = 12) -> Points:
+    """Catmull-Rom curve through points: shape (n, 2)."""
+    if closed:
+        padded = np.concatenate([points[-1:], points, points[:2]])
+    else:
+        padded = np.concatenate([2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]])
+    a, b, c, d = padded[:-3], padded[1:-2], padded[2:-1], padded[3:]
+    t = np.linspace(0, 1, per_part, endpoint=False)[:, None, None]
+    parts = 0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
+    joined: Points = parts.transpose(1, 0, 2).reshape(-1, 2)
+    return joined if closed else np.concatenate([joined, points[-1:]])

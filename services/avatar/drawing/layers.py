@@ -1,0 +1,81 @@
+"""A painted layer, and how it is bent to fit a posed head."""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import skia
+from numpy.typing import NDArray
+
+from services.avatar.drawing.geometry import CENTRE, Points
+from services.avatar.drawing.paint import canvas, image
+
+DETAIL = 1.4
+"""Pixels of a layer for a pixel of the picture: keeps it sharp when it is bent."""
+
+_GRID = 12.0
+
+
+class Layer:
+    """Part of the head, painted at rest in head space, with room around it."""
+
+    def __init__(self, left: float, top: float, right: float, bottom: float, scale: float) -> None:
+        """Makes a transparent layer over a rectangle of head space.
+
+        Args:
+            left: Least x; with the others it is also all that the layer can cover when it is bent.
+            top: Least y.
+            right: Greatest x.
+            bottom: Greatest y.
+            scale: Pixels of the picture for a unit of head space.
+        """
+        # Whole pixels of the picture, so that the bent layer is laid on it without sampling again.
+        corner = np.array([left, top]) + CENTRE
+        far = np.minimum(np.array([right, bottom]) + CENTRE, 512.0)
+        self._at = np.maximum(np.floor(corner * scale), 0).astype(int)
+        self._size = np.ceil(far * scale).astype(int) - self._at
+        self._corner = self._at / scale - CENTRE
+        self._scale = scale
+        width, height = (int(np.ceil(n * DETAIL)) for n in self._size)
+        self.pixels, self.canvas, self._surface = canvas(width, height)
+        self.canvas.scale(scale * DETAIL, scale * DETAIL)
+        self.canvas.translate(*(-self._corner).tolist())
+        columns, rows = (max(3, int(np.ceil(n / scale / _GRID))) for n in self._size)
+        # cv2.resize puts the sample i of n at (i + 0.5) / n.
+        across = (np.arange(columns) + 0.5) / columns * self._size[0] / scale + self._corner[0]
+        down = (np.arange(rows) + 0.5) / rows * self._size[1] / scale + self._corner[1]
+        self._grid: Points = np.stack(np.meshgrid(across, down), axis=-1)
+        pixels = np.meshgrid(*((np.arange(n) + 0.5) * DETAIL - 0.5 for n in self._size))
+        self._rest = np.stack(pixels, axis=-1).astype(np.float32)
+
+    def coordinates(self) -> Points:
+        """Head-space point of each pixel of the layer: shape (height, width, 2)."""
+        height, width = self.pixels.shape[:2]
+        step = 1 / (self._scale * DETAIL)
+        across = (np.arange(width) + 0.5) * step + self._corner[0]
+        down = (np.arange(height) + 0.5) * step + self._corner[1]
+        return np.stack(np.meshgrid(across, down), axis=-1)
+
+    def room(self) -> NDArray[np.uint8]:
+        """Pixels for `lay` to work in; one layer in one video has its own."""
+        return np.zeros((*self._size[::-1], 4), np.uint8)
+
+    def lay(self, target: skia.Canvas, forward: Callable[[Points], Points], room: NDArray[np.uint8]) -> None:
+        """Bends the layer and draws it on a picture.
+
+        Args:
+            target: The picture.
+            forward: Carries points of head space to pixels of the picture; smooth, near the identity.
+            room: From `room`.
+        """
+        wanted = (self._grid + CENTRE) * self._scale
+        source = self._grid.copy()
+        for _ in range(3):
+            source += (wanted - forward(source)) / self._scale
+        # The way is resized, not the place: at the rim, where it is only continued, it stays right.
+        way = ((source - self._grid) * (self._scale * DETAIL)).astype(np.float32)
+        width, height = self._size.tolist()
+        maps: NDArray[np.float32] = cv2.resize(way, (width, height), interpolation=cv2.INTER_LINEAR)
+        maps += self._rest
+        cv2.remap(self.pixels, maps, None, cv2.INTER_LINEAR, dst=room, borderMode=cv2.BORDER_CONSTANT)
+        target.drawImage(image(room), int(self._at[0]), int(self._at[1]))

@@ -1,0 +1,94 @@
+"""Small helpers round Skia: colours, paths, layers."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import skia
+from numpy.typing import NDArray
+
+from services.avatar.drawing.geometry import Points
+
+Rgb = NDArray[np.float64]
+"""Three numbers, 0 to 1."""
+
+
+def rgb(colour: str) -> Rgb:
+    """Reads "#rrggbb"."""
+    return np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255.0
+
+
+def mix(a: Rgb, b: Rgb, amount: float) -> Rgb:
+    """Colour between two."""
+    return a + (b - a) * amount
+
+
+def argb(colour: Rgb, alpha: float = 1.0) -> int:
+    """Packs a colour for Skia."""
+    red, green, blue = (round(255 * min(1.0, max(0.0, float(c)))) for c in colour)
+    return round(255 * min(1.0, max(0.0, alpha))) << 24 | red << 16 | green << 8 | blue
+
+
+def path(points: Points, closed: bool = True) -> skia.Path:
+    """Path through points."""
+    made = skia.Path()
+    made.addPoly([skia.Point(x, y) for x, y in points.tolist()], closed)
+    return made
+
+
+def fill(colour: Rgb, alpha: float = 1.0, blur: float = 0.0) -> skia.Paint:
+    """Paint that fills."""
+    paint = skia.Paint(AntiAlias=True, Color=argb(colour, alpha))
+    if blur > 0:
+        paint.setMaskFilter(skia.MaskFilter.MakeBlur(skia.kNormal_BlurStyle, blur))
+    return paint
+
+
+def stroke(colour: Rgb, width: float, alpha: float = 1.0, blur: float = 0.0) -> skia.Paint:
+    """Paint that draws lines with round ends."""
+    paint = fill(colour, alpha, blur)
+    paint.setStyle(skia.Paint.kStroke_Style)
+    paint.setStrokeWidth(width)
+    paint.setStrokeCap(skia.Paint.kRound_Cap)
+    paint.setStrokeJoin(skia.Paint.kRound_Join)
+    return paint
+
+
+def linear(start: Sequence[float], end: Sequence[float], colours: Sequence[tuple[Rgb, float]]) -> skia.Paint:
+    """Paint with a straight gradient; colours are pairs of colour and place (0 to 1)."""
+    paint = skia.Paint(AntiAlias=True)
+    paint.setShader(
+        skia.GradientShader.MakeLinear(
+            [skia.Point(*start), skia.Point(*end)],
+            [argb(colour) for colour, _ in colours],
+            [place for _, place in colours],
+        )
+    )
+    return paint
+
+
+def radial(centre: Sequence[float], radius: float, colours: Sequence[tuple[Rgb, float, float]]) -> skia.Paint:
+    """Paint with a round gradient; colours are triples of colour, alpha and place (0 to 1)."""
+    paint = skia.Paint(AntiAlias=True)
+    paint.setShader(
+        skia.GradientShader.MakeRadial(
+            skia.Point(*centre),
+            radius,
+            [argb(colour, alpha) for colour, alpha, _ in colours],
+            [place for _, _, place in colours],
+        )
+    )
+    return paint
+
+
+def canvas(width: int, height: int) -> tuple[NDArray[np.uint8], skia.Canvas, skia.Surface]:
+    """A transparent layer: its pixels (premultiplied RGBA), a canvas on them, and what keeps it alive."""
+    pixels = np.zeros((height, width, 4), np.uint8)
+    info = skia.ImageInfo.Make(width, height, skia.kRGBA_8888_ColorType, skia.kPremul_AlphaType)
+    surface = skia.Surface.MakeRasterDirect(info, pixels)
+    return pixels, surface.getCanvas(), surface
+
+
+def image(pixels: NDArray[np.uint8], opaque: bool = False) -> skia.Image:
+    """A picture on some pixels, which it shares: they must outlive it."""
+    alpha = skia.kOpaque_AlphaType if opaque else skia.kPremul_AlphaType
+    return skia.Image.fromarray(pixels, skia.kRGBA_8888_ColorType, alpha, copy=False)

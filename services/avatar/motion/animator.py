@@ -1,0 +1,145 @@
+"""Poses, picture by picture."""
+
+import numpy as np
+from empatheia.common.v1 import content_pb2, style_pb2
+from numpy.typing import NDArray
+
+from services.avatar.motion.idle import Blinks, Drift, Gaze
+from services.avatar.motion.loudness import Loudness
+from services.avatar.motion.visemes import TARGETS, MouthMoment, VisemeTrack, close_lips
+from services.avatar.rig import SHAPES, Pose
+
+LOOK_AHEAD_S = 0.12
+"""How much voice a picture needs beyond its own time."""
+
+_ONSET_S = 0.8
+_NOD_S = 0.42
+_NOD_PAUSE_S = 0.9
+_BREATH_HZ = 0.26
+_INDEX = {name: index for index, name in enumerate(SHAPES)}
+
+
+class Animator:
+    """Moves one face through one reply."""
+
+    def __init__(self, face: style_pb2.FaceControls, seed: int, sample_rate: int, fps: float) -> None:
+        """Takes the style of the reply; same seed, same motion."""
+        self._face = face
+        self._step_s = 1.0 / fps
+        self._track = VisemeTrack(self._step_s)
+        self._loudness = Loudness(sample_rate)
+        rng = np.random.default_rng(seed % 2**63)
+        self._blinks = Blinks(np.random.default_rng(rng.integers(2**62)), face.blink_rate)
+        self._gaze = Gaze(np.random.default_rng(rng.integers(2**62)))
+        self._yaw, self._pitch, self._roll = (Drift(rng, 0.06, 0.5) for _ in range(3))
+        self._mood = Drift(rng, 0.08, 0.35)
+        self._phase = float(rng.uniform(0, 2 * np.pi))
+        self._nods: list[float] = []
+        self._liveliness = 0.0
+
+    def add_voice(self, samples: NDArray[np.int16]) -> None:
+        """Takes further samples of the voice."""
+        self._loudness.add(samples)
+
+    def add_segment(self, segment: content_pb2.ContentSegment) -> None:
+        """Takes a segment as spoken, its times on the speech clock."""
+        self._track.add(segment.visemes)
+        for phoneme in segment.phonemes:
+            late = not self._nods or phoneme.start_s - self._nods[-1] > _NOD_PAUSE_S
+            if phoneme.stress == 2 and late:
+                self._nods.append(phoneme.start_s)
+
+    def pose(self, time_s: float, ending: float = 0.0) -> Pose:
+        """The face at a moment; moments must come in order.
+
+        Args:
+            time_s: On the speech clock.
+            ending: From 0 to 1 while the mouth is to close for good.
+        """
+        loud = self._loudness.at(time_s, self._step_s) * (1 - ending)
+        pace = 1 - float(np.exp(-self._step_s / 0.5))
+        self._liveliness += pace * (min(1.0, 1.6 * loud) - self._liveliness)
+        pose = Pose()
+        nod = self._nod(time_s)
+        self._express(pose, time_s, nod)
+        self._speak(pose, time_s, loud)
+        self._live(pose, time_s)
+        self._hold_head(pose, time_s, nod)
+        return pose
+
+    def _express(self, pose: Pose, time_s: float, nod: float) -> None:
+        face = self._face
+        t = min(1.0, time_s / _ONSET_S)
+        # The video opens with a trace of the expression already there.
+        onset = (0.35 + 0.65 * t * t * (3 - 2 * t)) * (1 + 0.07 * self._mood(time_s))
+        pose["browInnerUp"] = face.brow_inner_up * onset + 0.05 * nod
+        pose.set_both("browDown", face.brow_down * onset)
+        pose.set_both("browOuterUp", face.brow_outer_up * onset + 0.10 * nod)
+        pose.set_both("cheekSquint", face.cheek_raise * onset)
+        pose.set_both("eyeSquint", 0.5 * face.cheek_raise * onset)
+        pose.set_both("eyeWide", max(0.0, face.eye_openness) * onset)
+        pose.set_both("mouthSmile", face.smile * onset)
+        pose.set_both("mouthFrown", face.frown * onset)
+
+    def _speak(self, pose: Pose, time_s: float, loud: float) -> None:
+        moment = self._track.at(time_s) if self._track.covers(time_s) else self._guess(time_s)
+        gain = 2.0**self._face.articulation
+        shapes = moment.shapes.copy()
+        # Full shapes want a voice; without one the mouth stays at rest, whatever the plan says.
+        voiced = min(1.0, loud / 0.25)
+        jaw = _INDEX["jawOpen"]
+        shapes[jaw] *= gain * (0.45 + 0.62 * loud)
+        shapes *= voiced
+        # Lips that speak smile less, or they could not form the sounds.
+        for side in ("Left", "Right"):
+            shapes[_INDEX["mouthStretch" + side]] *= gain
+        pose.shapes[:] = np.clip(pose.shapes + shapes, 0.0, 1.0)
+        speech = voiced * float(np.clip(shapes[jaw] * 2 + shapes[_INDEX["mouthPucker"]], 0, 1))
+        for name in ("mouthSmile", "mouthFrown"):
+            pose.set_both(name, pose.both(name) * (1 - 0.35 * speech))
+        close_lips(pose.shapes, moment.closure, moment.lip_to_teeth * voiced)
+
+    def _guess(self, time_s: float) -> MouthMoment:
+        """What the mouth does where nobody says it: near known visemes their end, else it follows the voice."""
+        known = self._track.at(time_s)
+        vowel = np.array([TARGETS["aa"].shapes.get(name, 0.0) for name in SHAPES])
+        return MouthMoment(np.maximum(known.shapes, 0.8 * vowel), known.closure, known.lip_to_teeth)
+
+    def _live(self, pose: Pose, time_s: float) -> None:
+        face = self._face
+        half_closed = 0.5 * max(0.0, -face.eye_openness)
+        blink = self._blinks.at(time_s)
+        pose.set_both("eyeBlink", half_closed + (1 - half_closed) * blink)
+        right, up = self._gaze.at(time_s)
+        # The eyes hold the viewer while the head moves.
+        right -= 0.035 * self._head_angles(time_s)[0]
+        pose.look(right, up - 0.75 * face.gaze_down - 0.06 * blink)
+        pose.breath = 0.5 - 0.5 * float(np.cos(2 * np.pi * _BREATH_HZ * time_s + self._phase))
+
+    def _head_angles(self, time_s: float) -> tuple[float, float, float]:
+        size = (0.45 + 0.75 * self._liveliness) * 2.0**self._face.head_motion
+        return (
+            2.4 * size * self._yaw(time_s),
+            1.3 * size * self._pitch(time_s),
+            1.1 * size * self._roll(time_s),
+        )
+
+    def _hold_head(self, pose: Pose, time_s: float, nod: float) -> None:
+        face = self._face
+        t = min(1.0, time_s / _ONSET_S)
+        onset = 0.35 + 0.65 * t * t * (3 - 2 * t)
+        yaw, pitch, roll = self._head_angles(time_s)
+        pose.yaw = yaw
+        pose.pitch = pitch + 9.0 * face.head_pitch * onset - 1.6 * nod * 2.0**face.head_motion
+        pose.roll = roll + 9.0 * face.head_tilt * onset
+
+    def _nod(self, time_s: float) -> float:
+        """Stressed words move the head and the brows a little, a moment before they are heard."""
+        total = 0.0
+        for start in reversed(self._nods):
+            t = (time_s - start + 0.10) / _NOD_S
+            if t > 1:
+                break
+            if t > 0:
+                total += float(np.sin(np.pi * t)) ** 2
+        return total * self._liveliness

@@ -1,0 +1,1 @@
+"""Avatars as files: copy one, change it, and it is a new avatar."""
