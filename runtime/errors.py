@@ -173,7 +173,9 @@ def from_rpc_error(error: Any, service: str) -> EmpatheiaError:
                 bad = error_details_pb2.BadRequest()
                 detail.Unpack(bad)
                 violations = [Violation(v.field, v.description) for v in bad.field_violations]
-    if cls is ServiceDown and reason == code.name:
+    if reason == code.name and code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.NOT_FOUND):
+        # Our services say why in an `ErrorInfo`; without one, it is the host that has no such service.
+        cls, reason = ServiceDown, "UNAVAILABLE"
         message = f"the {service} service can't be reached ({message})"
     return cls(message, reason=reason, violations=violations, service=origin)
 

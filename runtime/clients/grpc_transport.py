@@ -115,6 +115,8 @@ class GrpcTransport:
             first = True
             try:
                 async for response in call:
+                    if not response.ByteSize():
+                        continue  # What Ray's host sends an error with.
                     if first:
                         first = False
                         elapsed = (time.monotonic() - started) * 1000

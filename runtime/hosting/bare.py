@@ -93,4 +93,4 @@ def set_error(context: Any, error: EmpatheiaError) -> None:
     """Sets the rich status of a call; Ray's context and grpc's take the same three calls."""
     context.set_code(error.code)
     context.set_details(error.message)
-    context.set_trailing_metadata(((STATUS_DETAILS_KEY, error.to_status().SerializeToString()),))
+    context.set_trailing_metadata([(STATUS_DETAILS_KEY, error.to_status().SerializeToString())])

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import grpc
 import ray
 from ray import serve
 from ray.serve.config import HTTPOptions, gRPCOptions
@@ -86,6 +87,9 @@ def _method(rpc: Rpc[Any, Any]) -> Callable[..., Any]:
                 yield response
         except EmpatheiaError as error:
             set_error(grpc_context, error)
+            # Ray sends the context along with a response, so the error needs one to travel with;
+            # `GrpcTransport` drops it.
+            yield rpc.response_type()
 
     method = stream if rpc.response_streaming else unary
     method.__name__ = rpc.method
@@ -118,6 +122,7 @@ class LocalSystem:
         # Ray would report usage to its makers, and warn about every future default.
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        logging.getLogger("ray.serve").setLevel(logging.WARNING)
         ray.init(
             num_cpus=max(os.cpu_count() or 1, int(needed) + 1),
             include_dashboard=False,
@@ -139,7 +144,8 @@ class LocalSystem:
             serve.RunTarget(
                 target=build(name, settings),
                 name=settings.application(name),
-                route_prefix="/" if name == "gateway" else None,
+                # Serve shows an application to gRPC only if it has a route; only the gateway's answers HTTP.
+                route_prefix="/" if name == "gateway" else f"/{name}",
             )
             for name in names
         ]
@@ -158,7 +164,7 @@ class LocalSystem:
             for application_name, name in list(waiting.items()):
                 overview = applications.get(application_name)
                 status = overview.status if overview else "NOT_STARTED"
-                if status == "RUNNING":
+                if status == "RUNNING" and _answers(name, self._settings):
                     progress(name, "ready")
                     del waiting[application_name]
                 elif status in ("DEPLOY_FAILED", "UNHEALTHY"):
@@ -166,6 +172,22 @@ class LocalSystem:
                     progress(name, f"failed: {why}")
                     raise ServiceDown(f"{name} could not start: {why}", reason="START_FAILED", service=name)
             time.sleep(0.2)
+
+
+def _answers(name: str, settings: Settings) -> bool:
+    """Whether the proxy knows the application by now: it hears of it a little after Serve says RUNNING."""
+    rpc = rpcs(name)["Check"]
+    with grpc.insecure_channel(settings.address(name)) as channel:
+        check = channel.unary_unary(
+            rpc.path,
+            request_serializer=rpc.request_type.SerializeToString,
+            response_deserializer=rpc.response_type.FromString,
+        )
+        try:
+            check(rpc.request_type(), timeout=2, metadata=(("application", settings.application(name)),))
+        except grpc.RpcError:
+            return False
+    return True
 
 
 def _reason(overview: Any) -> str:
