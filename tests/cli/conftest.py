@@ -17,6 +17,7 @@ def home(tmp_path, monkeypatch):
     """A home folder and ports of the test's own."""
     folder = tmp_path / "home"
     monkeypatch.setenv("EMPATHEIA_HOME", str(folder))
+    monkeypatch.setattr("cli.trace_file.WAIT_S", 0.05)
     monkeypatch.setenv("EMPATHEIA_SERVE__GRPC_PORT", str(free_port()))
     monkeypatch.setenv("EMPATHEIA_SERVE__HTTP_PORT", str(free_port()))
     return folder

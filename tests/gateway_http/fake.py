@@ -12,6 +12,7 @@ from empatheia.dialogue.v1 import dialogue_pb2 as pb
 from empatheia.perception.v1 import perception_pb2
 from empatheia.speech.v1 import speech_pb2
 
+from runtime.artifacts import ArtifactStore
 from runtime.emotions import LABELS
 from runtime.hosting.service import Service
 from runtime.reply import reply_json
@@ -150,8 +151,8 @@ class FakeDialogue(Service):
     name = "gateway"
 
     def __init__(self, folder: Path | None = None, **script):
-        super().__init__(load_settings("embedded"))
-        self.folder = folder
+        super().__init__(load_settings("embedded").model_copy(update={"home": folder} if folder else {}))
+        self.artifacts = ArtifactStore(self.settings) if folder else None
         self.script = script
         self.requests = []
         self.is_ready = True
@@ -170,8 +171,7 @@ class FakeDialogue(Service):
         return self.is_ready
 
     def artifact(self, turn_id, name):
-        path = self.folder / turn_id / name
-        return path if path.is_file() else None
+        return self.artifacts.local_path(turn_id, name)
 
     async def respond(self, request, call):
         self.requests.append(request)
@@ -185,20 +185,19 @@ class FakeDialogue(Service):
                     raise self.fail_at[name]
                 if name == self.hang_at:
                     await asyncio.sleep(60)
-                if name == "reply" and self.folder:
-                    self.keep(event.reply)
+                if name == "reply" and self.artifacts:
+                    await self.keep(event.reply)
                 await asyncio.sleep(0)
                 yield pb.RespondResponse(event=event)
         except asyncio.CancelledError:
             self.cancelled.set()
             raise
 
-    def keep(self, reply):
-        folder = self.folder / reply.turn_id
-        folder.mkdir(exist_ok=True)
-        (folder / "reply.json").write_text(json.dumps(reply_json(reply)))
-        (folder / "reply.wav").write_bytes(b"RIFF" + SAMPLES)
-        (folder / "reply.mp4").write_bytes(VIDEO)
+    async def keep(self, reply):
+        files = {"reply.json": json.dumps(reply_json(reply)).encode()}
+        files |= {"reply.wav": b"RIFF" + SAMPLES, "reply.mp4": VIDEO}
+        for name, data in files.items():
+            await self.artifacts.write(reply.turn_id, name, data)
 
     async def list_avatars(self, request, call):
         profile = common_pb2.Profile(age="young", gender="female", timbre="mid")
