@@ -1,0 +1,79 @@
+"""Small models that need no GPU and no download: pocketsphinx, MiniLM, and this project's own judges."""
+
+import hashlib
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import cv2
+import torch
+from empatheia.common.v1 import affect_pb2, service_pb2
+from empatheia.perception.v1 import perception_pb2
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from runtime.errors import InvalidInput
+from runtime.models import weight_hash
+from services.perception.backends import Backend
+from services.perception.judgement import Judgement
+from services.perception.modalities.asr import Recognizer
+from services.perception.modalities.face import FaceModality
+from services.perception.modalities.text import TextModality
+from services.perception.modalities.voice import VoiceModality
+from services.perception.model import WEIGHTS
+from services.perception.recording import Clip, Floats
+from services.perception.said import Said
+
+
+class Options(BaseModel):
+    """What can be set of this backend."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    threads: int = Field(1, ge=1)
+    """Threads that one modality may use."""
+
+
+class EmbeddedBackend(Backend):
+    """Loads in seconds, runs on one core."""
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        """See `Backend`."""
+        try:
+            own = Options.model_validate(options)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(("services.perception.options", *map(str, first["loc"])))
+            raise InvalidInput.of(where, first["msg"], reason="BAD_SETTING") from error
+        torch.set_num_threads(own.threads)
+        cv2.setNumThreads(own.threads)
+        self._text = TextModality()
+        self._voice = VoiceModality()
+        self._face = FaceModality()
+        self._recognizer = Recognizer()
+
+    def info(self) -> service_pb2.ModelInfo:
+        """See `Backend`; the hash is taken over those of the three judges."""
+        hashes = [weight_hash(path) for path in sorted(WEIGHTS.glob("*.safetensors"))]
+        return service_pb2.ModelInfo(
+            backend="embedded",
+            model_id="pocketsphinx en-us + all-MiniLM-L6-v2 + own judges of text, voice and face",
+            weight_hash=hashlib.sha256("".join(hashes).encode()).hexdigest()[:16],
+        )
+
+    def transcribe(
+        self, sound: Floats, spans: Sequence[affect_pb2.TimeSpan], stopped: threading.Event
+    ) -> perception_pb2.Transcript:
+        """See `Backend`."""
+        return self._recognizer.transcribe(sound, spans, stopped)
+
+    def judge_text(self, said: Sequence[Said]) -> Judgement:
+        """See `Backend`."""
+        return self._text.judge(said)
+
+    def judge_speech(self, sound: Floats, spans: Sequence[affect_pb2.TimeSpan]) -> Judgement:
+        """See `Backend`."""
+        return self._voice.judge(sound, spans)
+
+    def judge_face(self, clip: Clip, stopped: threading.Event) -> Judgement:
+        """See `Backend`."""
+        return self._face.judge(clip.pictures, clip.step_s, stopped)

@@ -1,0 +1,142 @@
+"""Fits a `Judge` and measures it: what the trainings of all modalities share."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from services.perception.model import Floats, Judge
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How an ensemble is trained."""
+
+    hidden: int
+    members: int = 5
+    epochs: int = 60
+    batch: int = 64
+    rate: float = 1e-3
+    decay: float = 1e-2
+    dropout: float = 0.5
+    noise: float = 0.0
+    """Standard deviation of Gaussian noise on the normalised features."""
+    smoothing: float = 0.1
+    balanced: bool = True
+    """Whether rare classes count as much as frequent ones."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Features with their right answers."""
+
+    features: Floats
+    """(N, D)."""
+    target: Ints
+    """(N,)."""
+
+
+def fit(train: Part, valid: Part, labels: tuple[str, ...], recipe: Recipe, seed: int = 0) -> Judge:
+    """Trains an ensemble; its temperature and reliability are measured on `valid`."""
+    mean = train.features.astype(np.float32).mean(axis=0)
+    scale = train.features.astype(np.float32).std(axis=0) + 1e-4
+    normal = torch.from_numpy(np.clip((train.features - mean) / scale, -6, 6).astype(np.float32))
+    target = torch.from_numpy(train.target)
+    weight = _class_weights(train.target, len(labels)) if recipe.balanced else None
+    members = [_member(normal, target, len(labels), weight, recipe, seed + i) for i in range(recipe.members)]
+    w1, b1, w2, b2 = (np.stack(arrays) for arrays in zip(*members, strict=True))
+    judge = Judge(labels, mean, scale, w1, b1, w2, b2, 1.0, 0.0)
+    logits = judge.logits(valid.features.astype(np.float32))
+    chance = 1 / len(np.unique(valid.target))
+    recall = balanced_accuracy(logits.argmax(axis=1), valid.target)
+    return Judge(
+        labels,
+        mean,
+        scale,
+        w1,
+        b1,
+        w2,
+        b2,
+        _temperature(logits, valid.target),
+        (recall - chance) / (1 - chance),
+    )
+
+
+def _member(
+    features: torch.Tensor,
+    target: torch.Tensor,
+    classes: int,
+    weight: torch.Tensor | None,
+    recipe: Recipe,
+    seed: int,
+) -> tuple[Floats, Floats, Floats, Floats]:
+    torch.manual_seed(seed)
+    first = torch.nn.Linear(features.shape[1], recipe.hidden)
+    second = torch.nn.Linear(recipe.hidden, classes)
+    network = torch.nn.Sequential(
+        torch.nn.Dropout(recipe.dropout / 2), first, torch.nn.ReLU(), torch.nn.Dropout(recipe.dropout), second
+    )
+    steps = recipe.epochs * -(-len(features) // recipe.batch)
+    optimizer = torch.optim.AdamW(network.parameters(), recipe.rate, weight_decay=recipe.decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.rate, total_steps=steps)
+    loss = torch.nn.CrossEntropyLoss(weight, label_smoothing=recipe.smoothing)
+    for _ in range(recipe.epochs):
+        for rows in torch.randperm(len(features)).split(recipe.batch):
+            optimizer.zero_grad()
+            noisy = features[rows] + recipe.noise * torch.randn(len(rows), features.shape[1])
+            loss(network(noisy), target[rows]).backward()
+            optimizer.step()
+            schedule.step()
+    return (
+        first.weight.detach().numpy().T.copy(),
+        first.bias.detach().numpy()[None],
+        second.weight.detach().numpy().T.copy(),
+        second.bias.detach().numpy()[None],
+    )
+
+
+def _class_weights(target: Ints, classes: int) -> torch.Tensor:
+    count = np.bincount(target, minlength=classes).astype(np.float32)
+    return torch.from_numpy(count.mean() / np.maximum(count, 0.2 * count.mean()))
+
+
+def _temperature(logits: Floats, target: Ints) -> float:
+    grid = np.exp(np.linspace(np.log(0.2), np.log(5), 121))
+    losses = [_log_loss(logits / value, target) for value in grid]
+    return float(grid[int(np.argmin(losses))])
+
+
+def _log_loss(logits: Floats, target: Ints) -> float:
+    top = logits.max(axis=1, keepdims=True)
+    normal = logits - top - np.log(np.exp(logits - top).sum(axis=1, keepdims=True))
+    return float(-normal[np.arange(len(target)), target].mean())
+
+
+def balanced_accuracy(guess: Ints, target: Ints) -> float:
+    """Mean over the classes of the share that was recognised."""
+    return float(np.mean([(guess[target == c] == c).mean() for c in np.unique(target)]))
+
+
+def macro_f1(guess: Ints, target: Ints) -> float:
+    """Mean over the classes of the F1 score."""
+    scores = []
+    for klass in np.unique(target):
+        hits = ((guess == klass) & (target == klass)).sum()
+        scores.append(2 * hits / max(1, (guess == klass).sum() + (target == klass).sum()))
+    return float(np.mean(scores))
+
+
+def calibration_error(probabilities: Floats, target: Ints, bins: int = 10) -> float:
+    """Expected calibration error: mean gap between confidence and accuracy over bins of confidence."""
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == target
+    index = np.minimum((confidence * bins).astype(int), bins - 1)
+    gaps = [
+        (index == b).mean() * abs(right[index == b].mean() - confidence[index == b].mean())
+        for b in range(bins)
+        if (index == b).any()
+    ]
+    return float(np.sum(gaps))

@@ -1,0 +1,98 @@
+"""What one modality says of a person, before it goes on the wire."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from empatheia.common.v1 import affect_pb2
+from numpy.typing import NDArray
+
+from runtime.emotions import CLASS_OF_LABEL, CLASSES, LABELS, class_distribution
+from services.perception.circumplex import AROUSAL, VALENCE
+
+_SIZE = {klass: sum(1 for c in CLASS_OF_LABEL.values() if c == klass) for klass in CLASSES}
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a modality says, or why it says nothing."""
+
+    labels: Mapping[str, float] = field(default_factory=dict)
+    """Distribution over the 32 labels; empty where nothing could be judged."""
+    evidence: tuple[affect_pb2.Evidence, ...] = ()
+    reliability: float = 0.0
+    """How far the modality's model errs less than a guess, measured on unseen people."""
+    feature: NDArray[np.float32] | None = None
+    """(1, D), the vector that the judgement was made from."""
+    model_id: str = ""
+    weight_hash: str = ""
+    reason: str = ""
+    """Why nothing could be judged."""
+    notes: tuple[str, ...] = ()
+    word: str = ""
+    """The judgement in one word, "neutral" among them: for sentences about conflicts."""
+    elapsed_ms: float = 0.0
+
+    @property
+    def present(self) -> bool:
+        """Whether there is a judgement."""
+        return bool(self.labels)
+
+    @property
+    def classes(self) -> dict[str, float]:
+        """Distribution over the 7 classes."""
+        return class_distribution(self.labels)
+
+    @property
+    def confidence(self) -> float:
+        """0 for a flat distribution over the classes, 1 for certainty."""
+        chance = 1 / len(CLASSES)
+        return max(0.0, (max(self.classes.values()) - chance) / (1 - chance))
+
+
+def absent(reason: str, *notes: str) -> Judgement:
+    """A modality that could not be judged."""
+    return Judgement(reason=reason, notes=notes)
+
+
+def spread(classes: Mapping[str, float]) -> dict[str, float]:
+    """Shares out the probability of each class evenly among its labels.
+
+    A voice or a face does not tell "proud" from "grateful", so none of them is preferred.
+    """
+    return {label: classes[klass] / _SIZE[klass] for label, klass in CLASS_OF_LABEL.items()}
+
+
+def flatten_neutral(observed: Mapping[str, float], neutral: float) -> dict[str, float]:
+    """Turns a judgement that knows "neutral" into one over the 7 classes.
+
+    A voice or face at rest says nothing about which of the 7 it hides, so that mass is shared out evenly:
+    the more neutral, the flatter, and the lower the confidence.
+
+    Args:
+        observed: Probability by class; classes the model doesn't know count as 0.
+        neutral: Probability of neutral; with `observed` it sums to 1.
+    """
+    return {klass: observed.get(klass, 0.0) + neutral / len(CLASSES) for klass in CLASSES}
+
+
+def affect(
+    labels: Mapping[str, float], confidence: float, evidence: tuple[affect_pb2.Evidence, ...]
+) -> affect_pb2.Affect:
+    """Packs a distribution over the 32 labels with all that follows from it."""
+    return affect_pb2.Affect(
+        classes=_distribution(class_distribution(labels)),
+        labels=_distribution({label: labels.get(label, 0.0) for label in LABELS}),
+        valence=sum(p * VALENCE[label] for label, p in labels.items()),
+        arousal=sum(p * AROUSAL[label] for label, p in labels.items()),
+        confidence=confidence,
+        evidence=evidence,
+    )
+
+
+def _distribution(by_label: Mapping[str, float]) -> affect_pb2.Distribution:
+    total = sum(by_label.values())
+    ordered = sorted(by_label.items(), key=lambda item: (-item[1], item[0]))
+    return affect_pb2.Distribution(
+        entries=[affect_pb2.LabelProbability(label=k, probability=p / total) for k, p in ordered]
+    )

@@ -1,0 +1,1 @@
+"""What the embedded backend makes of each modality."""

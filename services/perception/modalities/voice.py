@@ -1,0 +1,109 @@
+"""What the voice says, whatever the words."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from empatheia.common.v1 import affect_pb2
+from numpy.typing import NDArray
+
+from runtime.emotions import NEUTRAL
+from runtime.models import weight_hash
+from services.perception.judgement import Judgement, absent, flatten_neutral, spread
+from services.perception.model import WEIGHTS, Judge
+from services.perception.modalities import prosody
+from services.perception.recording import SAMPLE_RATE
+
+MODEL_ID = "empatheia voice affect"
+CLASS_OF_RAVDESS = {
+    "angry": "angry",
+    "calm": NEUTRAL,
+    "disgust": "disgusted",
+    "fearful": "fear",
+    "happy": "happy",
+    "neutral": NEUTRAL,
+    "sad": "sad",
+    "surprised": "surprised",
+}
+"""The 8 emotions of RAVDESS among the 7 classes; it has no contempt."""
+
+_PATH = WEIGHTS / "voice.safetensors"
+_MIN_VOICED_S = 0.15
+_WINDOW_S, _STEP_S = 1.5, 0.5
+_MIN_WINDOW_S = 0.5
+_MOST_EVIDENCE = 2
+_REMARKS = {
+    "pitch_range_st": ("the pitch hardly moves", "the pitch moves widely"),
+    "level_range_db": ("evenly loud", "loud and soft by turns"),
+    "tempo": ("speaks slowly", "speaks quickly"),
+    "pauses": ("hardly pauses", "pauses often"),
+    "tilt": ("a soft, dark voice", "a sharp, pressed voice"),
+}
+_REMARKABLE = 0.8
+
+
+class VoiceModality:
+    """Judges a voice from its prosody and timbre."""
+
+    def __init__(self) -> None:
+        """Loads the judge."""
+        self._judge = Judge.load(_PATH)
+
+    def judge(self, sound: NDArray[np.float32], spans: Sequence[affect_pb2.TimeSpan]) -> Judgement:
+        """Judges the voice of a recording.
+
+        Args:
+            sound: 16 kHz mono.
+            spans: Parts that hold speech, at least one.
+        """
+        start, end = spans[0].start_s, spans[-1].end_s
+        track = prosody.contours(sound[int(start * SAMPLE_RATE) : int(end * SAMPLE_RATE)])
+        voiced_s = float((track[:, 0] > 0).sum()) * prosody.FRAME_S
+        if voiced_s < _MIN_VOICED_S:
+            return absent("no voice found: what is heard has no pitch")
+        features = prosody.features(track)[None]
+        classes, neutral = self._classes(features)
+        top = max(classes, key=lambda klass: classes[klass])
+        flat = flatten_neutral(classes, neutral)
+        return Judgement(
+            labels=spread(flat),
+            evidence=tuple(self._evidence(track, start, top)),
+            reliability=self._judge.reliability,
+            feature=features,
+            model_id=MODEL_ID,
+            weight_hash=weight_hash(_PATH),
+            word=NEUTRAL if neutral > classes[top] else top,
+        )
+
+    def _classes(self, features: NDArray[np.float32]) -> tuple[dict[str, float], float]:
+        """Probability by class, and of neutral."""
+        classes: dict[str, float] = {}
+        for label, probability in zip(
+            self._judge.labels, self._judge.probabilities(features)[0].tolist(), strict=True
+        ):
+            klass = CLASS_OF_RAVDESS[label]
+            classes[klass] = classes.get(klass, 0.0) + probability
+        return classes, classes.pop(NEUTRAL)
+
+    def _evidence(self, track: NDArray[np.float32], start: float, top: str) -> list[affect_pb2.Evidence]:
+        """The windows of the voice that speak most for a class, and what is noticeable there."""
+        length, step = int(_WINDOW_S / prosody.FRAME_S), int(_STEP_S / prosody.FRAME_S)
+        found = []
+        for first in range(0, max(1, len(track) - length + step), step):
+            window = track[first : first + length]
+            if len(window) * prosody.FRAME_S < _MIN_WINDOW_S and first:
+                continue
+            features = prosody.features(window)[None]
+            weight = self._classes(features)[0][top]
+            begin = start + first * prosody.FRAME_S
+            span = affect_pb2.TimeSpan(start_s=begin, end_s=begin + len(window) * prosody.FRAME_S)
+            found.append(affect_pb2.Evidence(audio=span, note=self._remarks(features[0]), weight=weight))
+        found.sort(key=lambda evidence: -evidence.weight)
+        return found[:_MOST_EVIDENCE]
+
+    def _remarks(self, features: NDArray[np.float32]) -> str:
+        normal = (features - self._judge.mean) / self._judge.scale
+        remarks = []
+        for index, trait in enumerate(prosody.TRAITS):
+            if trait in _REMARKS and abs(normal[index]) > _REMARKABLE:
+                remarks.append(_REMARKS[trait][int(normal[index] > 0)])
+        return ", ".join(remarks) or "nothing out of the ordinary"
