@@ -22,7 +22,7 @@ async def no_leaked_tasks() -> AsyncIterator[None]:
     before = asyncio.all_tasks()
     yield
     for _ in range(50):
-        leaked = {task for task in asyncio.all_tasks() - before if not task.done()}
+        leaked = asyncio.all_tasks() - before - {asyncio.current_task()}
         if not leaked:
             return
         await asyncio.sleep(0.02)
