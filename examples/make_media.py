@@ -1,6 +1,7 @@
-"""Makes query.wav and query.mp4, the person of the sample dialogue: `.venv/bin/python examples/make_media.py`.
+"""Makes query.wav and query.mp4: `.venv/bin/python examples/make_media.py`.
 
-Nobody was recorded: this project's own services speak the words of dialogue.json and draw the face.
+Nobody was recorded: this project's own services speak the words of dialogue.json and draw the face that says
+them.
 """
 
 import asyncio
