@@ -101,6 +101,8 @@ def _core(token: str) -> tuple[int, int] | None:
     if not any(unicodedata.category(token[i])[0] in "LN" for i in sounding) and token not in _SYMBOLS:
         return None
     start, end = sounding[0], sounding[-1] + 1
+    while end < len(token) and unicodedata.category(token[end])[0] == "M":
+        end += 1
     if start and token[start - 1] in _CURRENCIES:
         start -= 1
     return start, end
@@ -125,7 +127,7 @@ def _spoken_word(core: str, trailing: str) -> str:
     for sign, name in _SYMBOLS.items():
         core = core.replace(sign, name)
     kept = (c if unicodedata.category(c)[0] in "LNM" or c in " .,:'’-" else " " for c in core)
-    return " ".join("".join(kept).replace("’", "'").split())
+    return unicodedata.normalize("NFC", " ".join("".join(kept).replace("’", "'").split()))
 
 
 def _pause(signs: str) -> str:

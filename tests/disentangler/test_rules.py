@@ -30,9 +30,7 @@ async def ask():
 
 def feeling(name, confidence=0.9, arousal=0.0):
     rest = (1 - 0.7) / 6
-    entries = [
-        affect_pb2.LabelProbability(label=c, probability=0.7 if c == name else rest) for c in CLASSES
-    ]
+    entries = [affect_pb2.LabelProbability(label=c, probability=0.7 if c == name else rest) for c in CLASSES]
     return affect_pb2.Affect(
         classes=affect_pb2.Distribution(entries=entries), confidence=confidence, arousal=arousal
     )
