@@ -19,6 +19,7 @@ from runtime.telemetry.recorded import Trace, summary
 from runtime.telemetry.setup import trace_store
 from runtime.telemetry.store import TraceStore
 from runtime.telemetry.view import show as draw
+from runtime.telemetry.view.safe import Safe
 from runtime.telemetry.view.style import BAD, CLASS_COLOURS, DIM, WARN, duration
 
 app = typer.Typer(no_args_is_help=True, help="Read what happened in a turn: list, show and export traces.")
@@ -43,7 +44,7 @@ def list_traces(
         if as_json:
             print(json.dumps([summary(trace) for trace in traces], ensure_ascii=False, indent=2))
         elif traces:
-            Console().print(_table(traces))
+            Console().print(Safe(_table(traces)))
         else:
             print("no traces yet: `empatheia respond` records one")
 

@@ -1,10 +1,11 @@
 """A trace as it was recorded: its spans as a tree, and what they say of the turn."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from runtime.telemetry.evidence import loads
 from runtime.telemetry.otlp import SpanRecord
 from runtime.telemetry.schema import Attributes, Spans
 
@@ -70,7 +71,7 @@ class Trace:
         return all(
             any(child.kind == "server" for child in self.children(span))
             for span in self.spans
-            if span.kind == "client" and not span.failed
+            if span.kind == "client" and span.attributes.get(Attributes.RPC_STATUS) == "OK"
         )
 
     @property
@@ -130,7 +131,9 @@ class Trace:
                     "attempts": span.attributes.get(Attributes.ATTEMPTS, 1),
                     "confidence": span.attributes.get(Attributes.CONFIDENCE),
                     "text": span.attributes.get(Attributes.OUTPUT_TEXT),
-                    "evidence": span.attributes.get(Attributes.EVIDENCE),
+                    "evidence": [
+                        asdict(quote) for quote in loads(span.attributes.get(Attributes.EVIDENCE, ""))
+                    ],
                     "error": span.message if span.failed else None,
                 }
                 for name, span in self.nodes().items()

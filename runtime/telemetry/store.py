@@ -6,6 +6,7 @@ import os
 import re
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from opentelemetry.sdk.trace import ReadableSpan
@@ -154,9 +155,10 @@ class TraceStore:
         except FileNotFoundError:
             return []
         for entry in entries:
-            # Another process may delete it meanwhile.
-            if _FILE.fullmatch(entry.name) and Path(entry.path).exists():
-                found.append((entry.stat().st_mtime, Path(entry.path)))
+            if _FILE.fullmatch(entry.name) and entry.is_file():
+                # Another process may delete it meanwhile.
+                with suppress(FileNotFoundError):
+                    found.append((entry.stat().st_mtime, Path(entry.path)))
         return sorted(found, reverse=True)
 
     def _read(self, trace_id: str) -> Trace | None:

@@ -13,7 +13,7 @@ from runtime.errors import ServiceDown
 from runtime.settings import Settings
 from runtime.telemetry import evidence, tracing
 from runtime.telemetry.schema import Attributes, Spans
-from runtime.telemetry.setup import resource_of, tracer_provider
+from runtime.telemetry.setup import configure, resource_of, shutdown, tracer_provider
 from runtime.telemetry.tracing import annotate, extract, inject, span
 
 PERSON = "I studied for months and still failed the exam. I don't know how to tell my parents."
@@ -60,6 +60,16 @@ STEPS: dict[str, tuple[str, float, list[affect_pb2.Evidence]]] = {
     "response_goal": ("Take the weight off, acknowledge the effort, ask nothing yet.", 0.0, []),
     "respond": (REPLY, 0.0, []),
 }
+
+
+def write_spans(settings: Settings, process: str, trace_id: str, count: int) -> None:
+    """Records spans of one trace, with many words, as a process would."""
+    parent = extract({"traceparent": f"00-{trace_id}-b7ad6b7169203331-01"})
+    configure(process, settings)
+    for number in range(count):
+        with span("model x", {Attributes.OUTPUT_TEXT: "é" * 9000, Attributes.SEED: number}, parent=parent):
+            pass
+    shutdown()
 
 
 class Stage:
