@@ -193,12 +193,11 @@ def _await_ready(
         while alive():
             run = folder.running()
             progress = folder.progress()
-            if run is not None:
-                _same_preset(run.preset, settings.preset)
-                return run
             if progress:
                 _same_preset(progress.preset, settings.preset)
                 view.show(progress.services)
+            if run is not None:
+                return run
             if time.monotonic() > deadline:
                 raise ServiceDown(
                     f"the system did not become ready within {START_S:.0f} s; see {folder.log}",

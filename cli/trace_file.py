@@ -19,6 +19,10 @@ def write_trace(settings: Settings, trace_id: str, target: Path) -> bool:
     """
     from runtime.telemetry.setup import trace_store
 
+    if not settings.telemetry.local_store:
+        target.unlink(missing_ok=True)
+        err.print(f"[yellow]no {target.name}: telemetry.local_store is off[/]")
+        return False
     store = trace_store(settings)
     complete = store.complete(trace_id, WAIT_S)
     try:
@@ -27,7 +31,7 @@ def write_trace(settings: Settings, trace_id: str, target: Path) -> bool:
         target.unlink(missing_ok=True)
         err.print(
             f"[yellow]no {target.name}: trace {trace_id} is not in this machine's store"
-            " (the gateway runs elsewhere, or telemetry.local_store is off)[/]"
+            " (does the gateway run elsewhere?)[/]"
         )
         return False
     if not complete:

@@ -4,6 +4,7 @@ import wave
 import pytest
 
 from runtime.errors import InvalidInput, ServiceDown
+from runtime.telemetry.store import TraceStore
 from tests.gateway_http.fake import RATE, TRACE_ID, TURN_ID, VIDEO
 
 WAV = b"RIFF\x24\0\0\0WAVEfmt " + bytes(100)
@@ -211,3 +212,27 @@ def test_a_gateway_that_is_down_is_exit_code_3(run, tmp_path, monkeypatch):
 
 def test_output_is_needed(run):
     assert run("respond", "--text", "hi").exit_code == 2
+
+
+def test_the_trace_lies_beside_the_reply(run, gateway, tmp_path, home):
+    span = {
+        "traceId": TRACE_ID,
+        "spanId": "00f067aa0ba902b7",
+        "name": "turn",
+        "kind": 1,
+        "startTimeUnixNano": "1000",
+        "endTimeUnixNano": "2000",
+        "attributes": [],
+        "status": {},
+    }
+    document = {"resourceSpans": [{"resource": {}, "scopeSpans": [{"scope": {}, "spans": [span]}]}]}
+    TraceStore(home / "traces").append(TRACE_ID, document)
+    run("respond", "--text", "hi", "-o", tmp_path)
+    stored = json.loads((tmp_path / "trace.json").read_text())
+    assert stored["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["traceId"] == TRACE_ID
+
+
+def test_a_trace_that_is_elsewhere_is_said(run, gateway, tmp_path):
+    result = run("respond", "--text", "hi", "-o", tmp_path)
+    assert result.exit_code == 0
+    assert "not in this machine's store" in result.stderr
