@@ -69,7 +69,8 @@ class SpeechService(Service):
             InvalidInput: A part is out of place, or a value out of range.
             TooMuch: A segment is too long.
         """
-        first = await anext(aiter(requests), None)
+        incoming = aiter(requests)
+        first = await anext(incoming, None)
         if first is None or first.WhichOneof("part") != "start":
             raise InvalidInput.of("part", "the first part must be start")
         manner = checked_manner(first.start, self._backend.languages)
@@ -81,7 +82,7 @@ class SpeechService(Service):
             )
         )
         sent, worked_s, following = 0, 0.0, None
-        async for request in requests:
+        async for request in incoming:
             if request.WhichOneof("part") != "segment":
                 raise InvalidInput.of("part", "only segments may follow the start")
             segment = request.segment
