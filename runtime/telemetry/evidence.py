@@ -1,10 +1,7 @@
-"""Evidence on a span: how it is written as JSON, and read back."""
+"""Evidence of a step, as a span holds it."""
 
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-
-from empatheia.common.v1 import affect_pb2
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -27,25 +24,8 @@ class Quote:
     """For words: the words."""
 
 
-def dumps(evidence: Iterable[affect_pb2.Evidence]) -> str:
-    """Writes evidence as the value of `Attributes.EVIDENCE`."""
-    quotes = []
-    for item in evidence:
-        kind = item.WhichOneof("source") or ""
-        if kind == "text":
-            words = item.text
-            quote = Quote(kind, item.note, item.weight, words.utterance, words.start, words.end, words.text)
-        elif kind:
-            seconds = item.audio if kind == "audio" else item.face
-            quote = Quote(kind, item.note, item.weight, None, seconds.start_s, seconds.end_s)
-        else:
-            quote = Quote(kind, item.note, item.weight)
-        quotes.append({name: value for name, value in asdict(quote).items() if value not in (None, "")})
-    return json.dumps(quotes, ensure_ascii=False)
-
-
 def loads(value: str) -> list[Quote]:
-    """Reads what `dumps` wrote; what can't be read is left out, for a trace may come from elsewhere."""
+    """Reads `Attributes.EVIDENCE`; what can't be read is left out, for a trace may come from elsewhere."""
     try:
         entries = json.loads(value)
     except ValueError:

@@ -95,7 +95,7 @@ class Attributes:
     INPUT_TEXT = "empatheia.pii.input.text"
     OUTPUT_TEXT = "empatheia.pii.output.text"
     EVIDENCE = "empatheia.pii.step.evidence"
-    """Evidence as JSON; written by `evidence.dumps`."""
+    """Evidence as a JSON list of objects with the fields of `evidence.Quote`."""
     CONFLICTS = "empatheia.pii.perception.conflicts"
     """List of sentences, one for each pair of modalities that say different things."""
     OPENINFERENCE_INPUT = "input.value"

@@ -18,6 +18,9 @@ from runtime.telemetry import metrics, tracing
 from runtime.telemetry.schema import Attributes
 from runtime.telemetry.store import StoreExporter, TraceStore
 
+# A collector that is away holds up the end of a process for no longer than this, spans and measures each.
+_OTLP_TIMEOUT_S = 2
+
 
 @dataclass(frozen=True)
 class _Active:
@@ -77,7 +80,9 @@ def tracer_provider(resource: Resource, settings: Settings) -> TracerProvider:
         # Written at the end of each span, so that the trace is on disk when the turn's last event is seen.
         provider.add_span_processor(SimpleSpanProcessor(StoreExporter(trace_store(settings))))
     if endpoint := settings.telemetry.otlp_endpoint:
-        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint)))
+        provider.add_span_processor(
+            BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint, timeout=_OTLP_TIMEOUT_S))
+        )
     return provider
 
 
@@ -85,7 +90,7 @@ def meter_provider(resource: Resource, settings: Settings) -> MeterProvider | No
     """Makes what measures go through; there is no local store of them."""
     if not settings.telemetry.otlp_endpoint:
         return None
-    exporter = OTLPMetricExporter(endpoint=settings.telemetry.otlp_endpoint)
+    exporter = OTLPMetricExporter(endpoint=settings.telemetry.otlp_endpoint, timeout=_OTLP_TIMEOUT_S)
     return MeterProvider(metric_readers=[PeriodicExportingMetricReader(exporter)], resource=resource)
 
 

@@ -5,13 +5,12 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from empatheia.common.v1 import affect_pb2
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import SpanKind
 
 from runtime.errors import ServiceDown
 from runtime.settings import Settings
-from runtime.telemetry import evidence, tracing
+from runtime.telemetry import tracing
 from runtime.telemetry.schema import Attributes, Spans
 from runtime.telemetry.setup import configure, resource_of, shutdown, tracer_provider
 from runtime.telemetry.tracing import annotate, extract, inject, span
@@ -20,42 +19,34 @@ PERSON = "I studied for months and still failed the exam. I don't know how to te
 REPLY = "That sounds crushing after so much work. You don't have to find the words for them tonight."
 
 
-def _words(start: int, end: int, note: str, weight: float) -> affect_pb2.Evidence:
-    text = affect_pb2.TextSpan(utterance=2, start=start, end=end, text=PERSON[start:end])
-    return affect_pb2.Evidence(text=text, note=note, weight=weight)
+def _words(start: int, end: int, note: str, weight: float) -> dict:
+    found = {"utterance": 2, "start": start, "end": end, "text": PERSON[start:end]}
+    return {"kind": "text", "note": note, "weight": weight, **found}
 
 
-def _voice(start_s: float, end_s: float, note: str, weight: float) -> affect_pb2.Evidence:
-    return affect_pb2.Evidence(
-        audio=affect_pb2.TimeSpan(start_s=start_s, end_s=end_s), note=note, weight=weight
-    )
+def _seconds(kind: str, start: float, end: float, note: str, weight: float) -> dict:
+    return {"kind": kind, "note": note, "weight": weight, "utterance": None, "start": start, "end": end}
 
 
-def _face(start_s: float, end_s: float, note: str, weight: float) -> affect_pb2.Evidence:
-    return affect_pb2.Evidence(
-        face=affect_pb2.TimeSpan(start_s=start_s, end_s=end_s), note=note, weight=weight
-    )
-
-
-STEPS: dict[str, tuple[str, float, list[affect_pb2.Evidence]]] = {
+STEPS: dict[str, tuple[str, float, list[dict]]] = {
     "event_scenario": (
         "The speaker failed an exam that they had studied for over months.",
         0.86,
-        [_words(0, 46, "names the event", 0.9), _words(27, 32, "in spite of the effort", 0.3)],
+        [_words(0, 46, "names the event", 0.9), _words(21, 46, "in spite of the effort", 0.3)],
     ),
     "user_emotion": (
         "The speaker feels ashamed.",
         0.62,
         [
             _words(48, 84, "dreads the telling", 0.8),
-            _voice(1.2, 3.9, "speaks slowly, falling pitch", 0.6),
-            _face(0.4, 2.0, "brows drawn up in the middle, gaze down", 0.5),
+            _seconds("audio", 1.2, 3.9, "speaks slowly, falling pitch", 0.6),
+            _seconds("face", 0.4, 2.0, "brows drawn up in the middle, gaze down", 0.5),
         ],
     ),
     "emotion_cause": (
         "They fear that their parents will be disappointed after all the effort.",
         0.71,
-        [_words(70, 84, "who matters here", 0.7)],
+        [_words(73, 83, "who matters here", 0.7)],
     ),
     "response_goal": ("Take the weight off, acknowledge the effort, ask nothing yet.", 0.0, []),
     "respond": (REPLY, 0.0, []),
@@ -187,7 +178,7 @@ class Stage:
             Attributes.VALENCE: -0.6,
             Attributes.AROUSAL: -0.2,
             Attributes.CONFIDENCE: 0.58,
-            Attributes.EVIDENCE: evidence.dumps(everything),
+            Attributes.EVIDENCE: json.dumps(everything),
             Attributes.EVIDENCE_COUNT: len(everything),
             Attributes.CONFLICTS: ["the words say sad, the face says contempt"],
             Attributes.PERCEPTION_NOTES: ["2 further faces ignored"],
@@ -206,7 +197,7 @@ class Stage:
         if confidence:
             about[Attributes.CONFIDENCE] = confidence
         if found:
-            about[Attributes.EVIDENCE] = evidence.dumps(found)
+            about[Attributes.EVIDENCE] = json.dumps(found)
         if name == "user_emotion":
             about[Attributes.EMOTION_LABEL] = "ashamed"
             about[Attributes.EMOTION_CLASS] = "sad"

@@ -24,10 +24,9 @@ def test_each_fault_is_found(store, play) -> None:
     spans = list(store.load(play()).spans)
     ids = {span.name: span.span_id for span in spans if span.kind != "server"}
 
-    def problems(name: str, kind: str = "", **change) -> list[str]:
+    def problems(of: str, kind: str = "", **change) -> list[str]:
         changed = [
-            replace(span, **change) if span.name == name and kind in ("", span.kind) else span
-            for span in spans
+            replace(span, **change) if span.name == of and kind in ("", span.kind) else span for span in spans
         ]
         return check_edges(changed)
 

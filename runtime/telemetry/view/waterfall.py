@@ -12,7 +12,7 @@ from rich.text import Text
 from runtime.telemetry.otlp import SpanRecord
 from runtime.telemetry.recorded import Trace
 from runtime.telemetry.schema import Attributes, Spans
-from runtime.telemetry.view.style import BAD, DIM, FAINT, NODE, duration, label
+from runtime.telemetry.view.style import BAD, DIM, FAINT, NODE, WARN, duration, label
 
 _MODEL_PREFIX = Spans.MODEL.format(name="")
 _NODE_PREFIX = Spans.NODE.format(name="")
@@ -60,7 +60,7 @@ class Waterfall:
             line.truncate(name_width, overflow="ellipsis", pad=True)
             line.append(" ").append_text(_bar(row, self._trace, bar_width)).append(" ")
             line.append(duration(sum(span.ms for span in row.spans)).rjust(_TIME_WIDTH), style=DIM)
-            remark = Text(text, style=BAD if row.span.failed else FAINT)
+            remark = Text(text, style=_remark_style(row.span))
             remark.truncate(remark_width, overflow="ellipsis")
             line.append("  ").append_text(remark)
             yield from _lines(console, line)
@@ -131,7 +131,7 @@ def _colour(span: SpanRecord) -> str:
 def _remark(row: _Row) -> str:
     span, about = row.span, row.span.attributes
     parts = []
-    if span.failed:
+    if span.failed or Attributes.ERROR_TYPE in about:
         parts.append(str(about.get(Attributes.ERROR_TYPE) or span.message or "failed"))
     attempt = int(about.get(Attributes.RPC_ATTEMPT, about.get(Attributes.ATTEMPTS, 1)))
     if attempt > 1:
@@ -142,6 +142,12 @@ def _remark(row: _Row) -> str:
         read = about.get(Attributes.INPUT_TOKENS, 0)
         parts.append(f"{read}→{about[Attributes.OUTPUT_TOKENS]} tokens")
     return ", ".join(parts)
+
+
+def _remark_style(span: SpanRecord) -> str:
+    if span.failed:
+        return BAD
+    return WARN if Attributes.ERROR_TYPE in span.attributes else FAINT
 
 
 def _axis(trace: Trace, name_width: int, bar_width: int) -> Text:
