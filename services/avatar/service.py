@@ -3,7 +3,8 @@
 import asyncio
 import math
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing
 from importlib.metadata import version
 from typing import ClassVar
 
@@ -102,10 +103,11 @@ class AvatarService(Service):
                 )
                 yield avatar_pb2.RenderResponse(header=header, model=model)
                 sequence = 0
-                async for piece in _draw(video, form, requests):
-                    chunk = media_pb2.MediaChunk(data=piece.data, pts_s=piece.pts_s, sequence=sequence)
-                    sequence += 1
-                    yield avatar_pb2.RenderResponse(chunk=chunk)
+                async with aclosing(_draw(video, form, requests)) as pieces:
+                    async for piece in pieces:
+                        chunk = media_pb2.MediaChunk(data=piece.data, pts_s=piece.pts_s, sequence=sequence)
+                        sequence += 1
+                        yield avatar_pb2.RenderResponse(chunk=chunk)
                 summary = avatar_pb2.RenderSummary(
                     frames=video.frames,
                     duration_s=video.frames / video.fps,
@@ -115,12 +117,12 @@ class AvatarService(Service):
                 annotate(current, {Attributes.FRAMES: summary.frames, Attributes.VIDEO_S: summary.duration_s})
                 yield avatar_pb2.RenderResponse(summary=summary)
             finally:
-                video.close()
+                await asyncio.to_thread(video.close)
 
 
 async def _draw(
     video: Video, form: VideoForm, requests: AsyncIterator[avatar_pb2.RenderRequest]
-) -> AsyncIterator[VideoPiece]:
+) -> AsyncGenerator[VideoPiece]:
     """Feeds the requests to a video and yields what it makes."""
     samples, segments, spoken_s = 0, 0, 0.0
     async for request in requests:
@@ -136,8 +138,9 @@ async def _draw(
             def speak(stopped: threading.Event, voice: NDArray[np.int16] = voice) -> Iterator[VideoPiece]:
                 return video.speak(voice, stopped)
 
-            async for piece in iterate_in_thread(speak):
-                yield piece
+            async with aclosing(iterate_in_thread(speak)) as pieces:
+                async for piece in pieces:
+                    yield piece
         else:
             what = "a second start" if kind == "start" else "an empty part"
             raise InvalidInput.of(kind or "part", f"{what} is out of place", reason="BAD_STREAM")
@@ -145,8 +148,9 @@ async def _draw(
         raise InvalidInput.of(
             "audio", "no voice came before the end of the stream; send at least one sample", reason="NO_AUDIO"
         )
-    async for piece in iterate_in_thread(video.finish):
-        yield piece
+    async with aclosing(iterate_in_thread(video.finish)) as pieces:
+        async for piece in pieces:
+            yield piece
 
 
 def _voice(chunk: avatar_pb2.VoiceChunk, before: int, sample_rate: int) -> NDArray[np.int16]:

@@ -1,6 +1,7 @@
 """Checks of what opens and steers a video."""
 
 import math
+from collections.abc import Sequence
 
 from empatheia.avatar.v1 import avatar_pb2
 from empatheia.common.v1 import content_pb2
@@ -75,7 +76,11 @@ def check_segment(segment: content_pb2.ContentSegment, where: str, after_s: floa
     Raises:
         InvalidInput: A name is unknown, or times are not in order.
     """
-    for kind, items in (("visemes", segment.visemes), ("phonemes", segment.phonemes)):
+    timed: dict[str, Sequence[content_pb2.Viseme | content_pb2.Phoneme]] = {
+        "visemes": segment.visemes,
+        "phonemes": segment.phonemes,
+    }
+    for kind, items in timed.items():
         before = after_s
         for i, item in enumerate(items):
             field = f"{where}.{kind}[{i}]"

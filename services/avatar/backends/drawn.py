@@ -1,5 +1,6 @@
 """A face drawn by code: a rig of blendshapes, rasterised by Skia, encoded by PyAV."""
 
+import math
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -21,7 +22,10 @@ from services.avatar.motion.animator import LOOK_AHEAD_S, Animator
 from services.avatar.profiles.schema import FOLDER, AvatarProfile, load_profiles
 
 _TAIL_S = 0.3
-"""What follows the voice, while the mouth closes."""
+"""What follows the voice."""
+
+_CLOSING_S = 0.2
+"""In which the mouth closes for good."""
 
 
 class DrawnOptions(BaseModel):
@@ -122,6 +126,9 @@ class DrawnVideo(Video):
         self._waiting = np.zeros(0, np.int16)
         self._taken = 0
         self._voice_s = 0.0
+        # A cancelled call closes the video while its thread may still be at work on a picture.
+        self._lock = threading.Lock()
+        self._closed = False
 
     def follow(self, segment: content_pb2.ContentSegment) -> None:
         """See `Video`."""
@@ -131,47 +138,57 @@ class DrawnVideo(Video):
         """See `Video`."""
         self._take(samples)
         self._voice_s = self._taken / self._rate
-        while (self.frames + 1) / self._exact_fps + LOOK_AHEAD_S <= self._voice_s:
-            if stopped.is_set():
-                return
-            yield from self._picture(0.0)
+        allowed = math.floor((self._voice_s - LOOK_AHEAD_S) * self._exact_fps)
+        yield from self._pictures(allowed, stopped)
 
     def finish(self, stopped: threading.Event) -> Iterator[VideoPiece]:
         """See `Video`."""
-        frames = int(np.ceil((self._voice_s + _TAIL_S) * self._exact_fps - 1e-9))
+        frames = math.ceil((self._voice_s + _TAIL_S) * self._exact_fps - 1e-9)
         wanted = round(Fraction(frames) / self._exact_fps * self._rate)
         self._take(np.zeros(wanted - self._taken, np.int16))
-        while self.frames < frames:
-            if stopped.is_set():
-                return
-            after = float(self.frames / self._exact_fps) - self._voice_s
-            yield from self._picture(min(1.0, max(0.0, after / (0.7 * _TAIL_S))))
-        last = self._encoder.finish()
+        yield from self._pictures(frames, stopped, ends_s=self._voice_s)
+        with self._lock:
+            last = None if self._closed or stopped.is_set() else self._encoder.finish()
         if last:
-            yield VideoPiece(last.data, last.pts_s)
+            yield last
 
     def close(self) -> None:
         """See `Video`."""
-        self._encoder.close()
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._encoder.close()
 
     def _take(self, samples: NDArray[np.int16]) -> None:
         self._animator.add_voice(samples)
         self._waiting = np.concatenate([self._waiting, samples])
         self._taken += samples.size
 
-    def _picture(self, ending: float) -> Iterator[VideoPiece]:
+    def _pictures(
+        self, count: int, stopped: threading.Event, ends_s: float = math.inf
+    ) -> Iterator[VideoPiece]:
+        """Draws until there are `count` pictures; the mouth closes after `ends_s`."""
+        while self.frames < count:
+            with self._lock:
+                if self._closed or stopped.is_set():
+                    return
+                fragment = self._picture(ends_s)
+            if fragment:
+                yield fragment
+
+    def _picture(self, ends_s: float) -> VideoPiece | None:
         began = time.perf_counter()
-        pose = self._animator.pose(float(self.frames / self._exact_fps), ending)
-        pixels = self._painter.draw(pose, self._paper)
+        now = float(self.frames / self._exact_fps)
+        ending = min(1.0, max(0.0, (now - ends_s) / _CLOSING_S))
+        pixels = self._painter.draw(self._animator.pose(now, ending), self._paper)
         drawn = time.perf_counter()
         self.frames += 1
         until = round(self.frames / self._exact_fps * self._rate)
-        count = until - (self._taken - self._waiting.size)
-        self._encoder.add_voice(self._waiting[:count])
-        self._waiting = self._waiting[count:]
+        voice = self._waiting[: until - self._taken + self._waiting.size]
+        self._waiting = self._waiting[voice.size :]
+        self._encoder.add_voice(voice)
         self._encoder.add_picture(pixels)
         fragment = self._encoder.take()
         self.render_ms += (drawn - began) * 1000
         self.encode_ms += (time.perf_counter() - drawn) * 1000
-        if fragment:
-            yield VideoPiece(fragment.data, fragment.pts_s)
+        return fragment

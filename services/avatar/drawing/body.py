@@ -2,31 +2,36 @@
 
 import numpy as np
 import skia
+from numpy.typing import NDArray
 
-from services.avatar.drawing.geometry import CENTRE, HeadShape, Points, curve
+from services.avatar.drawing.geometry import CENTRE, FRAME, HeadShape, Points, at, curve, smooth
 from services.avatar.drawing.layers import Layer
-from services.avatar.drawing.paint import fill, linear, mix, path, radial, rgb, stroke
+from services.avatar.drawing.paint import fill, linear, mix, path, rgb, stroke
 from services.avatar.profiles.schema import Backdrop, Dress, Skin
 
 _DARK = np.array((0.10, 0.07, 0.08))
 
 
-def paint_backdrop(target: skia.Canvas, size: int, colours: Backdrop) -> None:
-    """Paints a calm wall with light behind the head and darker corners."""
-    centre, edge = rgb(colours.centre), rgb(colours.edge)
-    place = (0.40 * size, 0.34 * size)
-    paint = radial(place, 0.86 * size, [(centre, 1, 0), (mix(centre, edge, 0.45), 1, 0.45), (edge, 1, 1)])
-    paint.setDither(True)
-    target.drawRect(skia.Rect.MakeWH(size, size), paint)
-    dark = radial((0.5 * size, 0.46 * size), 0.78 * size, [(_DARK, 0, 0.55), (_DARK, 0.30, 1)])
-    dark.setDither(True)
-    target.drawRect(skia.Rect.MakeWH(size, size), dark)
+def paint_backdrop(pixels: NDArray[np.uint8], colours: Backdrop) -> None:
+    """Paints a calm wall with light behind the head and darker corners on opaque RGBA pixels."""
+    size = pixels.shape[0]
+    x, y = np.meshgrid(*(2 * ((np.arange(size) + 0.5) / size,)))
+    away = np.hypot(x - 0.38, 1.05 * (y - 0.34))
+    wall = (
+        rgb(colours.centre) + (rgb(colours.edge) - rgb(colours.centre)) * smooth(away, 0.05, 0.80)[..., None]
+    )
+    corners = smooth(np.hypot(x - 0.5, y - 0.48), 0.38, 0.86)
+    wall = wall * (1 - 0.26 * corners[..., None])
+    # Grain hides the steps that 8 bits would show in so slow a gradient.
+    grain = np.random.default_rng(1).uniform(-0.9, 0.9, (size, size, 1))
+    pixels[..., :3] = np.clip(np.round(wall * 255 + grain), 0, 255)
+    pixels[..., 3] = 255
 
 
 def paint_body(layer: Layer, shape: HeadShape, skin: Skin, dress: Dress) -> None:
     """Paints neck and clothing on a layer."""
     target = layer.canvas
-    bottom = 512 - CENTRE[1] + 30
+    bottom = FRAME - CENTRE[1] + 30
     broad = shape.head.neck
     light, shade = rgb(skin.light), rgb(skin.shade)
     neck = 47 * broad
@@ -36,9 +41,9 @@ def paint_body(layer: Layer, shape: HeadShape, skin: Skin, dress: Dress) -> None
             (neck, 70),
             (neck * 0.97, 118),
             (neck * 1.05, 150),
-            (neck * 1.7, 172),
-            (150 * broad, 196),
-            (170 * broad, bottom),
+            (neck * 1.45, 174),
+            (94 * broad, 204),
+            (110 * broad, bottom),
         ]
     )
     outline = np.concatenate([half, (half * (-1, 1))[::-1]])
@@ -70,17 +75,16 @@ def paint_body(layer: Layer, shape: HeadShape, skin: Skin, dress: Dress) -> None
 
 
 def _shoulders(broad: float, bottom: float, neck_x: float, neck_y: float) -> Points:
-    half = np.array(
+    return np.array(
         [
             (neck_x, neck_y),
-            (neck_x + 22, neck_y + 15),
-            (118 * broad, neck_y + 38),
-            (176 * broad, neck_y + 66),
-            (206 * broad, neck_y + 112),
-            (222 * broad, bottom + 40),
+            (neck_x + 24, neck_y + 11),
+            (122 * broad, neck_y + 26),
+            (172 * broad, neck_y + 50),
+            (200 * broad, neck_y + 98),
+            (212 * broad, bottom + 40),
         ]
     )
-    return half
 
 
 def _cloth(target: skia.Canvas, outline: Points, colour: str) -> skia.Path:
@@ -121,24 +125,24 @@ def _crew(target: skia.Canvas, dress: Dress, broad: float, bottom: float) -> Non
     _folds(target, clip, dress.colour, _ARMS)
     tone = rgb(dress.colour)
     collar = curve(np.concatenate([[(-56 * broad, 158)], front, [(56 * broad, 158)]]), closed=False)
-    target.drawPath(path(collar + (0, 7), closed=False), stroke(tone * 0.45, 14, 0.40, 3))
-    target.drawPath(path(collar + (0, 4), closed=False), stroke(mix(tone, np.ones(3), 0.05), 11))
-    target.drawPath(path(collar + (-0.5, 1), closed=False), stroke(mix(tone, np.ones(3), 0.28), 2, 0.7, 1))
+    target.drawPath(path(collar + at(0, 7), closed=False), stroke(tone * 0.45, 14, 0.40, 3))
+    target.drawPath(path(collar + at(0, 4), closed=False), stroke(mix(tone, np.ones(3), 0.05), 11))
+    target.drawPath(path(collar + at(-0.5, 1), closed=False), stroke(mix(tone, np.ones(3), 0.28), 2, 0.7, 1))
     target.drawPath(path(collar - (0, 3), closed=False), stroke(_DARK, 4, 0.30, 2.2))
 
 
 def _scoop(target: skia.Canvas, dress: Dress, broad: float, bottom: float) -> None:
-    half = _shoulders(broad, bottom, 92 * broad, 176)
-    dip = np.array([(0, 244), (46 * broad, 234), (82 * broad, 200)])
+    half = _shoulders(broad, bottom, 78 * broad, 171)
+    dip = np.array([(0, 238), (44 * broad, 229), (72 * broad, 200)])
     front = np.concatenate([(dip * (-1, 1))[::-1], dip[1:]])
     outline = curve(np.concatenate([(half * (-1, 1))[::-1], front, half]), closed=False)
     clip = _cloth(target, outline, dress.colour)
     _folds(target, clip, dress.colour, _ARMS[:2])
     tone = rgb(dress.colour)
-    edge = curve(np.concatenate([[(-92 * broad, 176)], front, [(92 * broad, 176)]]), closed=False)
+    edge = curve(np.concatenate([[(-78 * broad, 171)], front, [(78 * broad, 171)]]), closed=False)
     target.drawPath(path(edge - (0, 2), closed=False), stroke(_DARK, 4, 0.32, 2.4))
-    target.drawPath(path(edge + (0, 2), closed=False), stroke(mix(tone, np.ones(3), 0.22), 3.4, 0.9))
-    target.drawPath(path(edge + (0, 5), closed=False), stroke(tone * 0.5, 2, 0.4, 1.6))
+    target.drawPath(path(edge + at(0, 2), closed=False), stroke(mix(tone, np.ones(3), 0.22), 3.4, 0.9))
+    target.drawPath(path(edge + at(0, 5), closed=False), stroke(tone * 0.5, 2, 0.4, 1.6))
 
 
 def _open_front(target: skia.Canvas, dress: Dress, broad: float, bottom: float, *, collar: bool) -> None:
@@ -160,7 +164,7 @@ def _open_front(target: skia.Canvas, dress: Dress, broad: float, bottom: float, 
     target.drawPath(under, linear((-60, 0), (90, 0), [(tone, 0), (tone * 0.94, 0.5), (tone * 0.70, 1)]))
     edge = curve(inner[:5], closed=False)
     target.drawPath(path(edge - (0, 2), closed=False), stroke(_DARK, 4, 0.25, 2.4))
-    target.drawPath(path(edge + (0, 2), closed=False), stroke(tone * 0.78, 2, 0.6, 0.8))
+    target.drawPath(path(edge + at(0, 2), closed=False), stroke(tone * 0.78, 2, 0.6, 0.8))
     for side in (-1, 1):
         half = _shoulders(broad, bottom, 58 * broad, 158)
         flap = np.array([(62 * broad, 196), (44 * broad, 240), (30 * broad, bottom)])
@@ -169,12 +173,15 @@ def _open_front(target: skia.Canvas, dress: Dress, broad: float, bottom: float, 
         _folds(target, clip, dress.colour, _ARMS[:2])
         cloth = rgb(dress.colour)
         hem = curve(np.concatenate([half[:1], flap]), closed=False) * (side, 1)
+        target.save()
+        target.clipPath(clip, True)
         target.drawPath(path(hem - (side * 4, 0), closed=False), stroke(_DARK, 6, 0.28, 4))
-        target.drawPath(path(hem + (side * 4, 1), closed=False), stroke(cloth * 0.86, 9))
+        target.drawPath(path(hem + at(side * 4, 1), closed=False), stroke(cloth * 0.86, 9))
         target.drawPath(
-            path(hem + (side * 0.5, 0), closed=False), stroke(mix(cloth, np.ones(3), 0.30), 1.8, 0.6, 0.6)
+            path(hem + at(side * 0.5, 0), closed=False), stroke(mix(cloth, np.ones(3), 0.30), 1.8, 0.6, 0.6)
         )
-        target.drawPath(path(hem + (side * 9, 1), closed=False), stroke(cloth * 0.5, 2, 0.5, 1.4))
+        target.drawPath(path(hem + at(side * 9, 1), closed=False), stroke(cloth * 0.5, 2, 0.5, 1.4))
+        target.restore()
 
 
 def _cardigan(target: skia.Canvas, dress: Dress, broad: float, bottom: float) -> None:
@@ -189,7 +196,7 @@ def _shirt(target: skia.Canvas, dress: Dress, broad: float, bottom: float) -> No
             [(56 * broad, 150), (84 * broad, 170), (66 * broad, 216), (36 * broad, 232), (48 * broad, 190)]
         )
         outline = wing * (side, 1)
-        target.drawPath(path(outline + (0, 4)), fill(_DARK, 0.35, 5))
+        target.drawPath(path(outline + at(0, 4)), fill(_DARK, 0.35, 5))
         lit = mix(tone, np.ones(3), 0.20 if side < 0 else 0.04)
         target.drawPath(path(outline), fill(lit, blur=0.5))
         target.drawPath(path(outline[1:4], closed=False), stroke(tone * 0.7, 1.2, 0.6, 0.5))

@@ -3,7 +3,7 @@
 import numpy as np
 import skia
 
-from services.avatar.drawing.geometry import HeadShape, Points, View, curve
+from services.avatar.drawing.geometry import HeadShape, Points, View, at, curve
 from services.avatar.drawing.paint import fill, mix, path, rgb, stroke
 from services.avatar.profiles.schema import Eyes, Skin
 from services.avatar.rig import Pose
@@ -20,7 +20,7 @@ class BrowPainter:
         self._weight = eyes.brow_weight
         self._frame = rgb(eyes.glasses) if eyes.glasses else None
         rng = np.random.default_rng(11)
-        count = 64
+        count = 120
         self._along = np.sort(rng.uniform(0.0, 0.97, count))
         self._across = rng.uniform(-0.9, 0.9, count)
         self._length = rng.uniform(0.7, 1.25, count)
@@ -35,8 +35,8 @@ class BrowPainter:
         s = self._shape
         down, outer, inner = pose["browDown" + name], pose["browOuterUp" + name], pose["browInnerUp"]
         x = s.eye_x + np.array([-29.0, -15.0, 2.0, 18.0, 31.0]) * (0.5 + 0.5 * s.head.width)
-        y = np.array([-26.5, -31.0, -34.5, -33.0, -24.5])
-        y += inner * np.array([-9.0, -6.0, -1.5, 1.0, 1.5])
+        y = np.array([-27.0, -31.0, -33.5, -32.0, -24.5])
+        y += inner * np.array([-11.0, -7.5, -1.0, 3.0, 4.5])
         y += outer * np.array([-4.0, -6.5, -8.5, -8.5, -6.0])
         y += down * np.array([8.0, 6.5, 4.0, 2.0, 1.0])
         x -= down * np.array([4.0, 3.0, 1.5, 0.5, 0.0]) - inner * np.array([-1.5, -1.0, 0, 0, 0])
@@ -47,7 +47,7 @@ class BrowPainter:
         line = curve(self._centre(pose, side, name), closed=False, per_part=8)
         t = np.linspace(0, 1, len(line))
         thick = (
-            self._weight * 4.1 * (0.78 + 0.4 * np.sin(np.pi * np.clip(t * 1.15, 0, 1))) * (1 - t**3 * 0.85)
+            self._weight * 3.9 * (0.78 + 0.4 * np.sin(np.pi * np.clip(t * 1.15, 0, 1))) * (1 - t**3 * 0.85)
         )
         tangent = np.gradient(line, axis=0)
         tangent /= np.linalg.norm(tangent, axis=1, keepdims=True)
@@ -55,17 +55,17 @@ class BrowPainter:
         upper, lower = line + normal * thick[:, None], line - normal * thick[:, None] * 0.9
         depth = self._shape.depth(line) + 3
         body = np.concatenate([view(upper, depth), view(lower, depth)[::-1]])
-        target.drawPath(path(body), fill(self._soft, 0.50, 1.9 * scale))
+        target.drawPath(path(body), fill(self._soft, 0.60, 1.7 * scale))
         at = self._along * (len(line) - 1)
         low = at.astype(int)
         part = (at - low)[:, None]
 
         def pick(values: Points) -> Points:
-            return values[low] * (1 - part) + values[low + 1] * part
+            return np.asarray(values[low] * (1 - part) + values[low + 1] * part)
 
         root = pick(line) + pick(normal) * (pick(thick[:, None]) * self._across[:, None])
         # Hairs stand up at the inner end and lie down towards the outer one.
-        rise = np.clip(1.0 - 1.5 * self._along, -0.35, 1.0)[:, None] + self._lean[:, None]
+        rise = np.clip(0.75 - 1.5 * self._along, -0.3, 1.0)[:, None] + self._lean[:, None]
         rise = rise - 0.35 * self._across[:, None]
         way = pick(tangent) * (1 - 0.4 * np.abs(rise)) + pick(normal) * rise * 0.8
         tip = root + way * (6.4 * self._length * (0.7 + 0.3 * self._weight))[:, None]
@@ -74,7 +74,7 @@ class BrowPainter:
         for (ax, ay), (bx, by) in zip(view(root, far).tolist(), view(tip, far).tolist(), strict=True):
             hairs.moveTo(ax, ay)
             hairs.lineTo(bx, by)
-        target.drawPath(hairs, stroke(self._colour, 1.25 * scale, 0.62, 0.25 * scale))
+        target.drawPath(hairs, stroke(self._colour, 0.85 * scale, 0.55))
 
     def draw_glasses(self, target: skia.Canvas, view: View) -> None:
         """Draws glasses on a picture, if the avatar wears any."""
@@ -89,7 +89,7 @@ class BrowPainter:
             rim = curve(corner * (side, 1) + (side * (s.eye_x + 1.5), 5), closed=True)
             glass = view(rim, 84 - 0.5 * np.clip(np.abs(rim[:, 0]) - 30, 0, 60))
             target.drawPath(
-                path(glass + (1.5 * scale, 3.5 * scale)), stroke(dark, 2.6 * scale, 0.22, 2.2 * scale)
+                path(glass + at(1.5 * scale, 3.5 * scale)), stroke(dark, 2.6 * scale, 0.22, 2.2 * scale)
             )
             target.drawPath(path(glass), fill(np.ones(3), 0.045))
             target.drawPath(path(glass), stroke(self._frame, 2.7 * scale, 0.97))

@@ -7,12 +7,12 @@ import numpy as np
 import skia
 from numpy.typing import NDArray
 
-from services.avatar.drawing.geometry import HeadShape, Points, View, curve
+from services.avatar.drawing.geometry import HeadShape, Points, View, at, curve
 from services.avatar.drawing.paint import Rgb, canvas, fill, image, linear, mix, path, rgb, stroke
 from services.avatar.profiles.schema import Eyes, Skin
 from services.avatar.rig import Pose
 
-_IRIS = 11.6
+_IRIS = 12.3
 """Radius of an iris at eye size 1."""
 
 
@@ -52,7 +52,7 @@ class EyePainter:
         opening = (1 - pose["eyeBlink" + name]) * (1 + 0.26 * wide - 0.2 * squint)
         opening *= 1 - 0.30 * max(down, 0) + 0.10 * max(-down, 0)
         smile = pose["mouthSmile" + name] + pose["cheekSquint" + name]
-        high, low = 0.475 * half, 0.40 * half - 1.1 * squint - 1.5 * smile * 0.8
+        high, low = 0.385 * half, 0.345 * half - 1.1 * squint - 1.5 * smile * 0.8
         rest = low * 0.72
         top = rest - (rest + high) * opening
         bottom = low + (0.6 - 1.2 * opening) * (1 - min(opening, 1.0))
@@ -108,12 +108,12 @@ class EyePainter:
     def _ball(
         self, target: skia.Canvas, pose: Pose, view: View, centre: Points, side: int, name: str, upper: Points
     ) -> None:
-        s, half, scale = self._shape, self._shape.eye_width, view.scale
-        box = view(np.array([centre + (-half - 4, -half), centre + (half + 4, half)]), 62)
+        half, scale = self._shape.eye_width, view.scale
+        box = view(np.array([centre + at(-half - 4, -half), centre + at(half + 4, half)]), 62)
         area = skia.Rect.MakeLTRB(*np.concatenate([box.min(0), box.max(0)]).tolist())
         white = mix(np.array((0.93, 0.915, 0.90)), self._light, 0.12)
         corner = mix(white, self._blush * 0.8, 0.42)
-        left, right = view(np.array([centre - (half, 0), centre + (half, 0)]), 62)
+        left, right = view(np.array([centre - (half, 0), centre + at(half, 0)]), 62)
         target.drawRect(area, linear(left, right, [(corner, 0), (white, 0.24), (white, 0.76), (corner, 1)]))
         across = pose["eyeLookOut" + name] - pose["eyeLookIn" + name]
         gaze = np.array([side * across * 8.5, 5.5 * (pose["eyeLookDown" + name] - pose["eyeLookUp" + name])])
@@ -138,7 +138,7 @@ class EyePainter:
         x, y = (middle + np.array([0.36, 0.42]) * radius).tolist()
         target.drawCircle(x, y, 0.13 * radius, fill(np.ones(3), 0.34, 0.6 * scale))
         # The tear corner.
-        x, y = view((centre + (-side * (half - 1.5), 2.4))[None], 62)[0].tolist()
+        x, y = view((centre + at(-side * (half - 1.5), 2.4))[None], 62)[0].tolist()
         target.drawCircle(x, y, 2.6 * scale, fill(mix(self._blush, np.ones(3), 0.25), 0.75, 1.0 * scale))
 
     def _rims(
@@ -162,11 +162,11 @@ class EyePainter:
         )
         if lids.opening > 0.06:
             target.drawPath(
-                path(lower[2:-1] + (0, 0.5 * scale), closed=False),
+                path(lower[2:-1] + at(0, 0.5 * scale), closed=False),
                 stroke(mix(self._blush, np.ones(3), 0.55), 1.5 * scale, 0.5, 0.5 * scale),
             )
         target.drawPath(
-            path(lower[6:] + (0, 1.6 * scale), closed=False),
+            path(lower[6:] + at(0, 1.6 * scale), closed=False),
             stroke(mix(deep, self._lash, 0.4), (0.9 + 0.5 * self._eyes.lashes) * scale, 0.55, 0.6 * scale),
         )
         self._lashes(target, upper, scale, side, closed)
@@ -183,15 +183,15 @@ class EyePainter:
         if amount < 0.4:
             return
         hairs = skia.Path()
-        turn = 1 - 1.7 * closed
-        for i in range(6, n, 2):
-            root = upper[i] - (0, thick[i] * 0.6)
-            length = (2.2 + 4.0 * t[i] ** 1.5) * amount * scale
-            tip = root + np.array([side * (0.15 + 0.9 * (t[i] - 0.3)), -0.95 * turn]) * length
-            bend = root + np.array([side * 0.1, 0.05]) * length * 2 + (tip - root) * 0.4
+        turn = 1 - 1.8 * closed
+        for i in range(9, n):
+            root = upper[i] - (0, thick[i] * 0.5)
+            length = (1.2 + 4.4 * t[i] ** 2.2) * amount * scale
+            tip = root + np.array([side * (0.25 + 0.85 * t[i] ** 2), -0.62 * turn]) * length
+            bend = root + np.array([side * 0.75, -0.05 * turn]) * length * 0.6
             hairs.moveTo(*root.tolist())
             hairs.quadTo(*bend.tolist(), *tip.tolist())
-        target.drawPath(hairs, stroke(self._lash, 0.85 * scale, 0.85))
+        target.drawPath(hairs, stroke(self._lash, 0.8 * scale, 0.75))
 
 
 def _paint_iris(colour: Rgb, size: int) -> NDArray[np.uint8]:
@@ -214,4 +214,4 @@ def _paint_iris(colour: Rgb, size: int) -> NDArray[np.uint8]:
     )
     target.drawCircle(r, r, 0.44 * r, fill(np.array((0.03, 0.02, 0.02)), 0.98, 0.035 * r))
     target.drawCircle(r, r, 0.955 * r, stroke(colour * 0.22, 0.09 * r, 0.75, 0.04 * r))
-    return cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA), np.uint8)

@@ -1,7 +1,7 @@
 """Where things are in a head, and where they go when it moves.
 
-Head space has its origin between the eyes, x to the viewer's right, y down, and the unit of a pixel in a
-picture of 512 x 512. The third coordinate points to the viewer.
+Head space has its origin between the eyes, x to the viewer's right, y down, and a head about 290
+units high. The third coordinate points to the viewer.
 """
 
 from functools import cached_property
@@ -16,17 +16,22 @@ from services.avatar.rig import Pose
 Points = NDArray[np.float64]
 """Shape (..., 2)."""
 
-CENTRE = np.array([256.0, 236.0])
-"""Where the origin of head space lies in the picture."""
+FRAME = 464.0
+"""Width and height of a picture in units of head space."""
+
+CENTRE = np.array([232.0, 218.0])
+"""Where the origin of head space lies in the picture, in its units."""
 
 _PIVOT = np.array([0.0, 96.0, -50.0])
 _CAMERA = 1400.0
 
 
-def smooth(value: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
+def smooth(
+    value: NDArray[np.float64], low: float | NDArray[np.float64], high: float | NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Hermite step from 0 at `low` to 1 at `high`."""
     t = np.clip((value - low) / (high - low), 0.0, 1.0)
-    return t * t * (3.0 - 2.0 * t)
+    return np.asarray(t * t * (3.0 - 2.0 * t))
 
 
 def bump(p: Points, x: float, y: float, wide: float, high: float) -> NDArray[np.float64]:
@@ -43,7 +48,7 @@ class HeadShape:
         self.width = 100.0 * head.width
         self.chin_y = 140.0 * head.chin
         self.eye_x = 45.0 * head.width
-        self.eye_width = 24.5 * head.eye_size
+        self.eye_width = 26.2 * head.eye_size
         """Half the width of an eye."""
         self.nose_y = 62.0 * head.nose_length
         """Tip of the nose."""
@@ -64,9 +69,9 @@ class HeadShape:
                 (0.87 * width, -88),
                 (0.985 * width, -36),
                 (0.975 * width, 8),
-                (0.925 * width, 46),
-                (0.80 * width * jaw, 0.60 * chin),
-                (0.585 * width * jaw, 0.82 * chin),
+                (0.905 * width, 46),
+                (0.775 * width * jaw, 0.60 * chin),
+                (0.565 * width * jaw, 0.82 * chin),
                 (0.315 * width * jaw, 0.962 * chin),
                 (0, chin),
             ]
@@ -151,3 +156,8 @@ def curve(points: Points, closed: bool, per_part: int = 12) -> Points:
     parts = 0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
     joined: Points = parts.transpose(1, 0, 2).reshape(-1, 2)
     return joined if closed else np.concatenate([joined, points[-1:]])
+
+
+def at(x: float, y: float) -> Points:
+    """A point, or a way to shift points."""
+    return np.array((x, y))

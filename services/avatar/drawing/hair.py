@@ -76,7 +76,9 @@ class HairPainter:
             (tip, 0.40),
             (mix(root, tip, 0.55), 0.75),
         ]
-        glow = linear((left, top), (mix_x(left, right), bottom), [*band, (mix(tip, shine, 0.3), 1.0)])
+        glow = linear(
+            (left, top), (left + 0.45 * (right - left), bottom), [*band, (mix(tip, shine, 0.3), 1.0)]
+        )
         glow.setStyle(skia.Paint.kStroke_Style)
         glow.setStrokeCap(skia.Paint.kRound_Cap)
         where = np.linspace(0, len(guides) - 1, 24 * (len(guides) - 1) + 1)
@@ -98,7 +100,7 @@ class HairPainter:
             kind = self._rng.uniform()
             thick = width * float(self._rng.uniform(0.5, 1.3))
             if kind < 0.36:
-                target.drawPath(strand, stroke(root * 0.72, thick, 0.50))
+                target.drawPath(strand, stroke(root * 0.72, thick, 0.34))
             else:
                 glow.setStrokeWidth(thick)
                 glow.setAlphaf(float(self._rng.uniform(0.22, 0.85)))
@@ -126,11 +128,6 @@ class HairPainter:
                 coil = np.stack([x + radius * np.cos(angle), y + radius * np.sin(angle)], axis=-1)
                 tint = mix(self._tip, self._shine, float(np.clip(tone * self._rng.uniform(0.2, 1.0), 0, 1)))
                 target.drawPath(path(coil, closed=False), stroke(tint, 0.13 * r, 0.30 + 0.45 * tone))
-
-
-def mix_x(left: float, right: float) -> float:
-    """Where a gradient ends, so that its bands lean like light from the upper left."""
-    return left + 0.45 * (right - left)
 
 
 def paint_beard(layer: Layer, hair: Hair, shape: HeadShape, seed: int) -> None:
@@ -175,45 +172,47 @@ def paint_beard(layer: Layer, hair: Hair, shape: HeadShape, seed: int) -> None:
 
 def _long_back(h: HairPainter, target: skia.Canvas) -> None:
     half = [
-        (0, -160),
-        (70, -150),
-        (112, -84),
-        (120, 0),
-        (126, 90),
-        (132, 170),
-        (122, 232),
-        (70, 226),
-        (24, 212),
+        (0, -166),
+        (76, -152),
+        (118, -84),
+        (124, 0),
+        (132, 90),
+        (140, 170),
+        (134, 236),
+        (70, 240),
+        (24, 226),
     ]
     h.mass(target, half, 0.62)
     for side in (-1, 1):
         guides = [
             [(side * x, y) for x, y in g]
             for g in (
-                [(108, -90), (118, 0), (124, 90), (134, 170), (124, 240)],
-                [(60, -20), (66, 50), (70, 110), (78, 170), (84, 234)],
+                [(112, -90), (124, 0), (132, 90), (141, 170), (126, 250)],
+                [(56, -20), (62, 50), (64, 110), (70, 170), (72, 244)],
             )
         ]
-        h.locks(target, guides, 150, light=0.62, solid=False, loose=4, width=2)
+        h.locks(target, guides, 170, light=0.66, solid=False, loose=4, width=2, fringe=0.1)
 
 
 def _long_front(h: HairPainter, target: skia.Canvas) -> None:
     right = [
-        [(16, -164), (66, -156), (106, -100), (116, -10), (122, 90), (130, 170), (112, 238)],
-        [(16, -152), (56, -136), (96, -82), (106, 0), (110, 88), (114, 160), (100, 236)],
-        [(16, -136), (44, -122), (80, -78), (98, -6), (96, 80), (94, 150), (84, 222)],
+        [(20, -184), (76, -168), (117, -104), (125, -10), (132, 86), (137, 162), (118, 252)],
+        [(20, -170), (70, -148), (108, -86), (114, 2), (116, 84), (124, 156), (104, 250)],
+        [(20, -150), (58, -126), (92, -72), (102, 4), (100, 80), (106, 150), (92, 240)],
+        [(20, -134), (40, -112), (72, -64), (92, 6), (95, 70), (98, 130), (96, 200)],
     ]
     left = [
-        [(18, -164), (-50, -162), (-106, -108), (-117, -10), (-122, 90), (-130, 170), (-112, 238)],
-        [(18, -152), (-40, -142), (-94, -88), (-107, 0), (-111, 88), (-115, 160), (-100, 236)],
-        [(18, -136), (-26, -124), (-74, -84), (-98, -8), (-97, 80), (-94, 150), (-84, 222)],
+        [(22, -184), (-58, -172), (-115, -108), (-125, -10), (-132, 86), (-138, 162), (-118, 252)],
+        [(22, -170), (-50, -154), (-106, -92), (-114, 0), (-117, 84), (-124, 156), (-104, 250)],
+        [(22, -150), (-38, -132), (-90, -80), (-103, 2), (-101, 80), (-107, 150), (-92, 240)],
+        [(22, -134), (-22, -118), (-66, -74), (-91, 2), (-95, 70), (-98, 130), (-96, 200)],
     ]
-    h.locks(target, right, 260, light=0.80, loose=2.2, fringe=0.08)
-    h.locks(target, left, 300, light=1.0, loose=2.2, fringe=0.08)
+    h.locks(target, right, 420, light=0.90, loose=2.4, width=1.3, fringe=0.14)
+    h.locks(target, left, 480, light=1.0, loose=2.4, width=1.3, fringe=0.14)
 
 
 def _short_back(h: HairPainter, target: skia.Canvas) -> None:
-    h.mass(target, [(0, -150), (70, -140), (102, -84), (104, -20), (98, 40), (70, 76), (20, 80)], 0.55)
+    h.mass(target, [(0, -150), (70, -140), (102, -84), (102, -20), (90, 30), (66, 60), (20, 64)], 0.55)
 
 
 def _short_front(h: HairPainter, target: skia.Canvas) -> None:
@@ -221,9 +220,9 @@ def _short_front(h: HairPainter, target: skia.Canvas) -> None:
         guides = [
             [(side * x, y) for x, y in g]
             for g in (
-                [(64, -150), (98, -128), (110, -80), (108, -32), (101, 10)],
-                [(68, -120), (88, -104), (96, -72), (97, -32), (94, 14)],
-                [(72, -100), (84, -86), (91, -60), (92, -30), (91, 12)],
+                [(64, -152), (98, -130), (111, -86), (110, -52), (106, -20)],
+                [(68, -124), (90, -106), (100, -74), (101, -42), (99, -6)],
+                [(72, -100), (84, -86), (92, -60), (93, -30), (92, 18)],
             )
         ]
         h.locks(target, guides, 240, light=light, loose=1.4, width=1.2, fringe=0.2)
@@ -251,19 +250,19 @@ def _curly_light(p: Points) -> NDArray[np.float64]:
 
 def _curly_back(h: HairPainter, target: skia.Canvas) -> None:
     rng = np.random.default_rng(3)
-    angle = np.linspace(0, 2 * np.pi, 70)
-    edge = np.stack([148 * np.cos(angle), -48 + 132 * np.sin(angle)], axis=-1) + rng.normal(0, 4, (70, 2))
-    inside = _ball(rng, 420, 146, 130, -48)
-    h.curls(target, np.concatenate([edge, inside]), 11, 0.55 * _curly_light(np.concatenate([edge, inside])))
+    angle = np.linspace(0, 2 * np.pi, 150)
+    edge = np.stack([148 * np.cos(angle), -48 + 132 * np.sin(angle)], axis=-1) + rng.normal(0, 5, (150, 2))
+    inside = _ball(rng, 900, 146, 130, -48)
+    h.curls(target, np.concatenate([edge, inside]), 8.5, 0.55 * _curly_light(np.concatenate([edge, inside])))
 
 
 def _curly_front(h: HairPainter, target: skia.Canvas) -> None:
     rng = np.random.default_rng(4)
-    p = _ball(rng, 1500, 138, 124, -64)
+    p = _ball(rng, 1900, 138, 124, -64)
     hairline = ((p[:, 0] / 92) ** 2 + ((p[:, 1] + 8) / 104) ** 2) > 1
     p = p[hairline & (p[:, 1] < 0.5 * np.abs(p[:, 0]) - 60)]
     p = p[np.argsort(-p[:, 1])]
-    h.curls(target, p, 9.5, _curly_light(p))
+    h.curls(target, p, 8.5, _curly_light(p))
 
 
 def _swept_front(h: HairPainter, target: skia.Canvas) -> None:
@@ -271,20 +270,20 @@ def _swept_front(h: HairPainter, target: skia.Canvas) -> None:
         guides = [
             [(side * x, y) for x, y in g]
             for g in (
-                [(66, -142), (96, -122), (109, -80), (107, -34), (102, 8)],
-                [(74, -112), (88, -96), (95, -66), (95, -30), (94, 14)],
-                [(76, -96), (83, -82), (90, -58), (92, -30), (92, 12)],
+                [(66, -144), (96, -124), (110, -84), (109, -50), (105, -20)],
+                [(74, -114), (90, -96), (99, -68), (99, -40), (98, -4)],
+                [(76, -96), (83, -82), (91, -58), (93, -30), (93, 18)],
             )
         ]
         h.locks(target, guides, 230, light=light, loose=1.4, width=1.2, fringe=0.15)
     top = [
-        [(-78, -94), (-92, -122), (-88, -146)],
-        [(-64, -112), (-74, -142), (-66, -160)],
+        [(-78, -94), (-92, -120), (-92, -136)],
+        [(-64, -112), (-76, -140), (-70, -155)],
         [(-36, -112), (-42, -154), (-34, -170)],
         [(-4, -112), (-6, -158), (0, -175)],
         [(30, -112), (36, -155), (36, -172)],
-        [(62, -112), (72, -142), (66, -160)],
-        [(78, -94), (92, -122), (88, -146)],
+        [(62, -112), (76, -140), (70, -155)],
+        [(78, -94), (92, -120), (92, -136)],
     ]
     h.locks(target, top, 460, light=1.0, loose=2.0, width=1.4)
 

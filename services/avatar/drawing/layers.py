@@ -7,13 +7,14 @@ import numpy as np
 import skia
 from numpy.typing import NDArray
 
-from services.avatar.drawing.geometry import CENTRE, Points
-from services.avatar.drawing.paint import canvas, image
+from services.avatar.drawing.geometry import CENTRE, FRAME, Points
+from services.avatar.drawing.paint import Rgb, canvas, image
 
 DETAIL = 1.4
 """Pixels of a layer for a pixel of the picture: keeps it sharp when it is bent."""
 
 _GRID = 12.0
+_NO_SECOND_MAP = np.zeros(0, np.float32)
 
 
 class Layer:
@@ -31,7 +32,7 @@ class Layer:
         """
         # Whole pixels of the picture, so that the bent layer is laid on it without sampling again.
         corner = np.array([left, top]) + CENTRE
-        far = np.minimum(np.array([right, bottom]) + CENTRE, 512.0)
+        far = np.minimum(np.array([right, bottom]) + CENTRE, FRAME)
         self._at = np.maximum(np.floor(corner * scale), 0).astype(int)
         self._size = np.ceil(far * scale).astype(int) - self._at
         self._corner = self._at / scale - CENTRE
@@ -56,6 +57,25 @@ class Layer:
         down = (np.arange(height) + 0.5) * step + self._corner[1]
         return np.stack(np.meshgrid(across, down), axis=-1)
 
+    def shade_under(self, other: "Layer", colour: Rgb, strength: float, down: float, soft: float) -> None:
+        """Lets another layer throw a soft shadow on this one; both are still to be bent.
+
+        Args:
+            other: What throws it.
+            colour: The light that is left, as a factor.
+            strength: 0 to 1.
+            down: How far the shadow lies below, in units of head space; half of that to the right.
+            soft: Its blur, in units of head space.
+        """
+        step = self._scale * DETAIL
+        shift = ((other._corner - self._corner + (0.5 * down, down)) * step).tolist()
+        height, width = self.pixels.shape[:2]
+        move = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float32)
+        cover = cv2.warpAffine(other.pixels[..., 3], move, (width, height))
+        shadow = cv2.GaussianBlur(cover, (0, 0), soft * step).astype(np.float64)[..., None] / 255 * strength
+        lit = self.pixels[..., :3] * (1 - shadow * (1 - colour))
+        self.pixels[..., :3] = np.round(lit).astype(np.uint8)
+
     def room(self) -> NDArray[np.uint8]:
         """Pixels for `lay` to work in; one layer in one video has its own."""
         return np.zeros((*self._size[::-1], 4), np.uint8)
@@ -75,7 +95,8 @@ class Layer:
         # The way is resized, not the place: at the rim, where it is only continued, it stays right.
         way = ((source - self._grid) * (self._scale * DETAIL)).astype(np.float32)
         width, height = self._size.tolist()
-        maps: NDArray[np.float32] = cv2.resize(way, (width, height), interpolation=cv2.INTER_LINEAR)
-        maps += self._rest
-        cv2.remap(self.pixels, maps, None, cv2.INTER_LINEAR, dst=room, borderMode=cv2.BORDER_CONSTANT)
+        maps = cv2.resize(way, (width, height), interpolation=cv2.INTER_LINEAR) + self._rest
+        cv2.remap(
+            self.pixels, maps, _NO_SECOND_MAP, cv2.INTER_LINEAR, dst=room, borderMode=cv2.BORDER_CONSTANT
+        )
         target.drawImage(image(room), int(self._at[0]), int(self._at[1]))

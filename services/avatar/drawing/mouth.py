@@ -1,15 +1,19 @@
 """The mouth: lips, teeth and tongue, drawn anew for each picture."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import skia
 from numpy.typing import NDArray
 
-from services.avatar.drawing.geometry import JAW_DROP, HeadShape, Points, View
+from services.avatar.drawing.geometry import JAW_DROP, HeadShape, Points, View, at
 from services.avatar.drawing.paint import fill, linear, mix, path, rgb, stroke
 from services.avatar.profiles.schema import Skin
 from services.avatar.rig import Pose
+
+_Put = Callable[[Points], Points]
+"""Carries points of head space to the picture."""
 
 _T = np.linspace(-1, 1, 37)
 """Places along the mouth, corner to corner."""
@@ -34,8 +38,8 @@ def mouth_lines(shape: HeadShape, pose: Pose) -> MouthLines:
     """Where the lips are for a pose."""
     pucker, funnel, jaw = pose["mouthPucker"], pose["mouthFunnel"], pose["jawOpen"]
     rounded = max(pucker, 0.8 * funnel)
-    wide = 0.15 * pose.both("mouthSmile") + 0.17 * pose.both("mouthStretch") + 0.06 * pose.both("mouthDimple")
-    half = shape.mouth_width * (1 + wide - 0.36 * pucker - 0.22 * funnel - 0.07 * jaw)
+    wide = 0.27 * pose.both("mouthSmile") + 0.17 * pose.both("mouthStretch") + 0.06 * pose.both("mouthDimple")
+    half = shape.mouth_width * (1 + wide - 0.36 * pucker - 0.22 * funnel - 0.16 * jaw)
     drop = (JAW_DROP * jaw) * (1 - pose["mouthClose"])
     lower_down = 6.0 * pose.both("mouthLowerDown")
     down = 0.86 * drop + lower_down + 1.5 * funnel * min(1.0, drop / 4)
@@ -43,10 +47,12 @@ def mouth_lines(shape: HeadShape, pose: Pose) -> MouthLines:
     if drop + lower_down + 4.6 * pose.both("mouthUpperUp") < 0.4:
         down = up = 0.0
     left = (_T + 1) / 2
-    lift = 7.0 * _blend(pose, "mouthSmile", left) - 6.5 * _blend(pose, "mouthFrown", left)
+    lift = 4.4 + 9.5 * _blend(pose, "mouthSmile", left) - 8.5 * _blend(pose, "mouthFrown", left)
     away = np.abs(_T)
-    line = -lift * (away**2.1 - 0.18) + 0.28 * drop * away**2
-    line += 0.9 * np.exp(-((_T / 0.16) ** 2)) - 0.8 * np.exp(-(((away - 0.42) / 0.22) ** 2))
+    line = -lift * (away**1.7 - 0.22) + 0.28 * drop * away**2
+    line += 0.9 * (1 - pose.both("mouthSmile")) * np.exp(-((_T / 0.16) ** 2)) - 0.8 * np.exp(
+        -(((away - 0.42) / 0.22) ** 2)
+    )
     line += 2.0 * pose["mouthClose"] * jaw * 3
     line -= 2.0 * pose["mouthShrugLower"] * (1 - away**2)
     bow = np.clip(1 - away ** (2.5 - 0.5 * rounded), 0, 1) ** (0.72 - 0.22 * rounded)
@@ -54,16 +60,18 @@ def mouth_lines(shape: HeadShape, pose: Pose) -> MouthLines:
     press = pose.both("mouthPress")
     thin = 1 - 0.10 * pose.both("mouthSmile") - 0.10 * pose.both("mouthStretch") + 0.20 * rounded
     upper = 8.6 * full * thin * (1 - 0.55 * pose["mouthRollUpper"] - 0.22 * press)
-    lower = 11.4 * full * thin * (1 - 0.60 * pose["mouthRollLower"] - 0.20 * press)
+    lower = 10.4 * full * thin * (1 - 0.60 * pose["mouthRollLower"] - 0.20 * press)
     cupid = 1 + 0.13 * np.exp(-(((away - 0.27) / 0.13) ** 2)) - 0.15 * np.exp(-((_T / 0.10) ** 2))
     swell_up = np.clip(1 - away**2.0, 0, 1) ** 0.88 * cupid
-    swell_low = np.clip(1 - away**2.6, 0, 1) ** 0.80
+    swell_low = np.clip(1 - away**3.0, 0, 1) ** 0.66
     x = half * _T
     base = shape.mouth_y
     inner_up = base + line - up * bow
     inner_low = base + line + down * bow
     return MouthLines(
-        *(np.stack([x, y], axis=-1) for y in (inner_up - upper * swell_up, inner_up, inner_low)),
+        np.stack([x, inner_up - upper * swell_up], axis=-1),
+        np.stack([x, inner_up], axis=-1),
+        np.stack([x, inner_low], axis=-1),
         np.stack([0.97 * x, inner_low + lower * swell_low], axis=-1),
     )
 
@@ -96,14 +104,14 @@ class MouthPainter:
         )
         self._around(target, pose, put, outer_low, scale)
         if lines.gap > 0.7:
-            hole = np.concatenate([inner_up - (0, 0.6 * scale), (inner_low + (0, 0.6 * scale))[::-1]])
+            hole = np.concatenate([inner_up - (0, 0.6 * scale), (inner_low + at(0, 0.6 * scale))[::-1]])
             self._inside(target, pose, lines, put, hole, scale)
         self._lip(target, outer_up, inner_up, scale, upper=True)
         self._lip(target, outer_low, inner_low, scale, upper=False)
         self._seam(target, inner_up, inner_low, scale, lines.gap)
 
-    def _around(self, target: skia.Canvas, pose: Pose, put, outer_low: Points, scale: float) -> None:  # type: ignore[no-untyped-def]
-        below = outer_low[8:-8] + (0, 3.2 * scale)
+    def _around(self, target: skia.Canvas, pose: Pose, put: _Put, outer_low: Points, scale: float) -> None:
+        below = outer_low[8:-8] + at(0, 3.2 * scale)
         target.drawPath(path(below, closed=False), stroke(self._shade, 5 * scale, 0.30, 3.2 * scale))
         s = self._shape
         for side, name in ((1, "Left"), (-1, "Right")):
@@ -124,8 +132,8 @@ class MouthPainter:
             target.drawPath(made, stroke(self._shade, 3.2 * scale, 0.55 * fold, 2.2 * scale))
 
     def _inside(
-        self, target: skia.Canvas, pose: Pose, lines: MouthLines, put, hole: Points, scale: float
-    ) -> None:  # type: ignore[no-untyped-def]
+        self, target: skia.Canvas, pose: Pose, lines: MouthLines, put: _Put, hole: Points, scale: float
+    ) -> None:
         s = self._shape
         half = float(lines.inner_upper[-1, 0])
         jaw = JAW_DROP * pose["jawOpen"] * (1 - pose["mouthClose"])
@@ -145,7 +153,7 @@ class MouthPainter:
             )
         )
         target.drawPath(path(tongue), fill(np.array((0.69, 0.30, 0.29)), 0.92, 1.0 * scale))
-        crown = tongue[4:11] + (0, 3.4 * scale)
+        crown = tongue[4:11] + at(0, 3.4 * scale)
         target.drawPath(
             path(crown, closed=False), stroke(np.array((0.85, 0.48, 0.45)), 3 * scale, 0.45, 2 * scale)
         )
@@ -153,17 +161,25 @@ class MouthPainter:
         target.drawPath(
             path(groove, closed=False), stroke(np.array((0.42, 0.13, 0.13)), 1.6 * scale, 0.4, 1.2 * scale)
         )
-        self._teeth(target, put, half, s.mouth_y - 9, s.mouth_y + 4.6, scale, upper=True)
+        self._teeth(target, put, half, s.mouth_y - 9, s.mouth_y + 3.4, scale, upper=True)
         low = s.mouth_y + 0.80 * jaw
         self._teeth(target, put, 0.86 * half, low + 3.2, low + 16, scale, upper=False)
         # The lips throw shade on what is behind them.
         edge = hole[: len(hole) // 2]
-        target.drawPath(path(edge, closed=False), stroke(dark, 4.5 * scale, 0.60, 2.4 * scale))
+        target.drawPath(path(edge, closed=False), stroke(dark, 6.0 * scale, 0.70, 2.8 * scale))
         target.restore()
 
     def _teeth(
-        self, target: skia.Canvas, put, half: float, top: float, bottom: float, scale: float, *, upper: bool
-    ) -> None:  # type: ignore[no-untyped-def]
+        self,
+        target: skia.Canvas,
+        put: _Put,
+        half: float,
+        top: float,
+        bottom: float,
+        scale: float,
+        *,
+        upper: bool,
+    ) -> None:
         across = np.linspace(-1, 1, 21)
         reach = min(0.86 * half, 27.0)
         arch = 2.6 * across**2
@@ -172,7 +188,7 @@ class MouthPainter:
         root = np.stack([reach * across, np.full(21, far)], axis=-1)
         band = put(np.concatenate([edge, root[::-1]]))
         left, right = float(band[:, 0].min()), float(band[:, 0].max())
-        white, side = np.array((0.935, 0.905, 0.865)), np.array((0.50, 0.40, 0.37))
+        white, side = np.array((0.905, 0.875, 0.835)), np.array((0.50, 0.40, 0.37))
         if not upper:
             white = white * 0.84
         paint = linear((left, 0), (right, 0), [(side, 0), (white, 0.26), (white, 0.74), (side, 1)])

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from services.avatar.drawing.body import paint_backdrop, paint_body
 from services.avatar.drawing.brows import BrowPainter
 from services.avatar.drawing.eyes import EyePainter
-from services.avatar.drawing.geometry import CENTRE, HeadShape, Points, View, smooth
+from services.avatar.drawing.geometry import CENTRE, FRAME, HeadShape, Points, View, smooth
 from services.avatar.drawing.hair import HairPainter, paint_beard
 from services.avatar.drawing.layers import Layer
 from services.avatar.drawing.mouth import MouthPainter
@@ -16,6 +16,9 @@ from services.avatar.drawing.paint import canvas, image
 from services.avatar.drawing.skin import paint_head
 from services.avatar.profiles.schema import AvatarProfile
 from services.avatar.rig import Pose
+
+SHADOW = np.array((0.52, 0.40, 0.38))
+"""Light that reaches skin under hair: warm, as light through skin is."""
 
 
 class Picture:
@@ -38,12 +41,12 @@ class Painter:
             size: Width and height of the pictures.
         """
         self.size = size
-        self._scale = size / 512
+        self._scale = size / FRAME
         self._shape = shape = HeadShape(profile.head)
-        self._backdrop, wall, self._wall_surface = canvas(size, size)
-        paint_backdrop(wall, size, profile.backdrop)
+        self._backdrop = np.zeros((size, size, 4), np.uint8)
+        paint_backdrop(self._backdrop, profile.backdrop)
         self._hair_back = Layer(-190, -200, 190, 276, self._scale)
-        self._body = Layer(-256, 30, 256, 276, self._scale)
+        self._body = Layer(-256, 40, 256, 276, self._scale)
         self._head = Layer(-134, -160, 134, 186, self._scale)
         self._hair_front = Layer(-180, -200, 180, 276, self._scale)
         self.layers = (self._hair_back, self._body, self._head, self._hair_front)
@@ -54,6 +57,7 @@ class Painter:
         if profile.hair.beard > 0:
             paint_beard(self._head, profile.hair, shape, seed=8)
         hair.front(self._hair_front.canvas)
+        self._head.shade_under(self._hair_front, SHADOW, 0.85, down=7, soft=6)
         self._eyes = EyePainter(shape, profile.eyes, profile.skin, self._scale)
         self._brows = BrowPainter(shape, profile.eyes, profile.skin)
         self._mouth = MouthPainter(shape, profile.skin)
@@ -88,7 +92,7 @@ class Painter:
         def forward(p: Points) -> Points:
             still = (p + CENTRE) * self._scale
             hold = 0.75 * smooth(p[..., 1], 40, 220)[..., None]
-            return view(p, depth(p)) * (1 - hold) + still * hold
+            return np.asarray(view(p, depth(p)) * (1 - hold) + still * hold)
 
         return forward
 
@@ -102,6 +106,6 @@ class Painter:
                 [still[..., 0] * 1.0 + lift * 0.008 * p[..., 0], still[..., 1] - 2.2 * lift], axis=-1
             )
             follow = 0.8 * (1 - smooth(p[..., 1], 50, 178))[..., None]
-            return view(p, 10.0) * follow + still * self._scale * (1 - follow)
+            return np.asarray(view(p, 10.0) * follow + still * self._scale * (1 - follow))
 
         return forward

@@ -5,12 +5,12 @@ import numpy as np
 import skia
 from numpy.typing import NDArray
 
-from services.avatar.drawing.geometry import HeadShape, Points, bump, curve, smooth
+from services.avatar.drawing.geometry import HeadShape, Points, at, bump, curve, smooth
 from services.avatar.drawing.layers import Layer
 from services.avatar.drawing.paint import canvas, fill, mix, path, rgb, stroke
 from services.avatar.profiles.schema import Skin
 
-_LIGHT = np.array([-0.42, -0.52, 0.74])
+_LIGHT = np.array([-0.50, -0.50, 0.71])
 """Direction of the key light."""
 
 
@@ -29,6 +29,7 @@ def paint_head(layer: Layer, shape: HeadShape, skin: Skin, seed: int) -> None:
     under = layer.pixels.astype(np.float64)
     over = np.concatenate([np.clip(colour, 0, 1) * 255, np.full((*colour.shape[:2], 1), 255.0)], axis=-1)
     layer.pixels[:] = np.round(over * cover + under * (1 - cover)).astype(np.uint8)
+    _nose(layer.canvas, shape, skin)
 
 
 def _relief(p: Points, s: HeadShape) -> NDArray[np.float64]:
@@ -38,11 +39,11 @@ def _relief(p: Points, s: HeadShape) -> NDArray[np.float64]:
     nose_width = s.nose_width
     # Bridge: grows broader and higher towards the tip.
     down = np.clip((y + 16) / (s.nose_y + 12), 0, 1)
-    bridge = np.exp(-0.5 * (x / (6.5 + 0.28 * nose_width * down)) ** 2)
-    z += bridge * (5 + 13 * down**1.5) * smooth(y, -34, 4) * (1 - smooth(y, s.nose_y - 2, s.nose_y + 13))
-    z += 10 * bump(p, 0, s.nose_y - 2, 0.62 * nose_width, 9)
+    bridge = np.exp(-0.5 * (x / (7.5 + 0.22 * nose_width * down)) ** 2)
+    z += bridge * (3 + 11 * down**1.3) * smooth(y, -36, 6) * (1 - smooth(y, s.nose_y, s.nose_y + 14))
+    z += 7.5 * bump(p, 0, s.nose_y - 3, 0.66 * nose_width, 10)
     for side in (-1, 1):
-        z += 6.5 * bump(p, side * 0.83 * nose_width, s.nose_y + 2, 0.36 * nose_width, 6.5)
+        z += 5.0 * bump(p, side * 0.80 * nose_width, s.nose_y + 1, 0.36 * nose_width, 6.5)
         z -= 2.2 * bump(p, side * 1.45 * nose_width, s.nose_y + 1, 6, 9)
         z += 3.5 * bump(p, side * 40, -35, 24, 9)
         z -= 9.0 * bump(p, side * (s.eye_x - 4), -4, 25, 14)
@@ -55,7 +56,7 @@ def _relief(p: Points, s: HeadShape) -> NDArray[np.float64]:
     z -= 5.0 * bump(p, 0, s.mouth_y + 22, 20, 6)
     z += 8.5 * bump(p, 0, s.chin_y - 15, 23, 14)
     z += 4.0 * bump(p, 0, -96, 60, 40)
-    return z  # type: ignore[no-any-return]
+    return z
 
 
 def _creases(layer: Layer, s: HeadShape, skin: Skin) -> NDArray[np.float64]:
@@ -100,13 +101,13 @@ def _shade(
     facing = normal @ light
     wrapped = np.clip((facing + 0.35) / 1.35, 0, 1)
     hollow = np.clip((cv2.GaussianBlur(soft, (0, 0), 9 / step) - soft) / 7, -0.6, 1)
-    tone = smooth(wrapped - 0.16 * hollow, 0.12, 0.98)
+    tone = smooth(wrapped - 0.16 * hollow, 0.16, 1.0)
     base, dark = rgb(skin.light), rgb(skin.shade)
     middle = mix(base, dark, 0.42) * (1.03, 0.98, 0.95)
     # Three colours instead of two: skin glows red where light turns to shade.
     low = dark + (middle - dark) * np.clip(tone * 2, 0, 1)[..., None]
     colour = low + (base - middle) * np.clip(tone * 2 - 1, 0, 1)[..., None]
-    half = light + (0, 0, 1)
+    half = light + np.array((0, 0, 1))
     half /= np.linalg.norm(half)
     gleam = np.clip(normal @ half, 0, 1)
     oily = 0.35 + 0.65 * (
@@ -124,7 +125,7 @@ def _marks(
     """Redness, stubble, freckles, grain."""
     x, y = p[..., 0], p[..., 1]
     blush = rgb(skin.blush)
-    red = 0.30 * (bump(p, -58, 40, 22, 17) + bump(p, 58, 40, 22, 17)) + 0.24 * bump(p, 0, s.nose_y, 15, 12)
+    red = 0.22 * (bump(p, -58, 40, 22, 17) + bump(p, 58, 40, 22, 17)) + 0.15 * bump(p, 0, s.nose_y, 15, 12)
     red += 0.10 * bump(p, 0, s.chin_y - 16, 20, 12) + 0.10 * (
         bump(p, -45, -16, 22, 8) + bump(p, 45, -16, 22, 8)
     )
@@ -142,6 +143,24 @@ def _marks(
         shade = np.array((0.33, 0.33, 0.36)) * (0.4 + 0.6 * rgb(skin.light))
         colour = colour + (shade - colour) * (0.42 * skin.stubble * area * dots)[..., None]
     return colour
+
+
+def _nose(target: skia.Canvas, s: HeadShape, skin: Skin) -> None:
+    """Nostrils, wings and the light on the tip, finer than the relief can give them."""
+    base, dark = rgb(skin.light), rgb(skin.shade)
+    deep = dark * (0.42, 0.36, 0.36)
+    y, wide = s.nose_y, s.nose_width
+    for side in (-1, 1):
+        hole = np.array([(0.20, 9.5), (0.36, 6.6), (0.60, 6.2), (0.70, 8.6), (0.50, 9.8)]) * (wide, 1)
+        target.drawPath(path(curve((hole + at(0, y)) * (side, 1), closed=True)), fill(deep, 0.62, 1.2))
+        wing = np.array([(0.86, -8.0), (1.10, -2.0), (1.08, 5.0), (0.82, 9.0)]) * (wide, 1)
+        line = curve((wing + at(0, y)) * (side, 1), closed=False)
+        target.drawPath(path(line, closed=False), stroke(dark, 2.0, 0.26 if side < 0 else 0.36, 1.5))
+    under = np.array([(-0.62, 10.5), (0.0, 13.0), (0.62, 10.5)]) * (wide, 1) + at(0, y)
+    target.drawPath(path(curve(under, closed=False), closed=False), stroke(dark, 4.0, 0.30, 2.6))
+    glow = mix(base, np.ones(3), 0.55)
+    target.drawOval(skia.Rect.MakeXYWH(-8, y - 10, 10, 8), fill(glow, 0.50, 3.0))
+    target.drawOval(skia.Rect.MakeXYWH(-4.5, y - 8, 4, 3.4), fill(np.ones(3), 0.30, 1.2))
 
 
 def _ears(target: skia.Canvas, s: HeadShape, skin: Skin) -> None:

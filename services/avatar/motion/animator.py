@@ -9,7 +9,7 @@ from services.avatar.motion.loudness import Loudness
 from services.avatar.motion.visemes import TARGETS, MouthMoment, VisemeTrack, close_lips
 from services.avatar.rig import SHAPES, Pose
 
-LOOK_AHEAD_S = 0.12
+LOOK_AHEAD_S = 0.10
 """How much voice a picture needs beyond its own time."""
 
 _ONSET_S = 0.8
@@ -100,7 +100,7 @@ class Animator:
         close_lips(pose.shapes, moment.closure, moment.lip_to_teeth * voiced)
 
     def _guess(self, time_s: float) -> MouthMoment:
-        """What the mouth does where nobody says it: near known visemes their end, else it follows the voice."""
+        """What the mouth does where no viseme says it: it follows the voice."""
         known = self._track.at(time_s)
         vowel = np.array([TARGETS["aa"].shapes.get(name, 0.0) for name in SHAPES])
         return MouthMoment(np.maximum(known.shapes, 0.8 * vowel), known.closure, known.lip_to_teeth)

@@ -50,11 +50,9 @@ class Blinks:
         since = time_s - self._start
         if since <= 0:
             return 0.0
-        if since < _CLOSE_S:
-            t = since / _CLOSE_S
-        else:
-            t = 1.0 - max(0.0, since - _CLOSE_S - _HOLD_S) / _OPEN_S
-        return t * t * (3 - 2 * t)
+        opening_s = max(0.0, since - _CLOSE_S - _HOLD_S)
+        t = min(since / _CLOSE_S, 1.0 - opening_s / _OPEN_S)
+        return float(t * t * (3 - 2 * t))
 
 
 @dataclass

@@ -40,7 +40,7 @@ class Head(_Strict):
     nose_width: Factor = 1.0
     nose_length: Factor = 1.0
     eye_size: Factor = 1.0
-    eye_slant: float = Field(0.0, ge=-1.0, le=1.0)
+    eye_slant: Annotated[float, Field(ge=-1.0, le=1.0)] = 0.0
     """Outer corners up (positive) or down."""
     lips: Factor = 1.0
     """Fullness of the lips."""
@@ -66,7 +66,7 @@ class Eyes(_Strict):
 
     iris: Colour
     brow: Colour
-    brow_weight: float = Field(1.0, ge=0.4, le=1.6)
+    brow_weight: Annotated[float, Field(ge=0.4, le=1.6)] = 1.0
     lashes: Amount = 0.5
     glasses: Colour | None = None
 
@@ -74,7 +74,7 @@ class Eyes(_Strict):
 class Hair(_Strict):
     """Cut and colour of the hair."""
 
-    style: Literal["long", "short", "curly", "bob", "swept", "bun", "crop", "waves"]
+    style: Literal["long", "short", "curly", "swept", "bob", "bun"]
     root: Colour
     tip: Colour
     shine: Colour
@@ -106,7 +106,7 @@ class AvatarProfile(_Strict):
     age: Literal["child", "young", "middle-aged", "elderly"]
     gender: Literal["female", "male"]
     timbre: Literal["high", "mid", "low"]
-    head: Head = Head()
+    head: Head = Field(default_factory=Head)
     skin: Skin
     eyes: Eyes
     hair: Hair
