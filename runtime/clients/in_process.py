@@ -14,8 +14,18 @@ class InProcessTransport:
     """Carries calls to service objects, through the same dispatcher as the hosts."""
 
     def __init__(self, services: Mapping[str, Service]) -> None:
-        """Takes services by name; they must have been started."""
+        """Takes services by name, started or to be started by `start`."""
         self._dispatchers = {name: Dispatcher(service) for name, service in services.items()}
+
+    async def start(self) -> None:
+        """Starts the services."""
+        for dispatcher in self._dispatchers.values():
+            await dispatcher.start()
+
+    async def stop(self) -> None:
+        """Stops the services."""
+        for dispatcher in self._dispatchers.values():
+            await dispatcher.stop()
 
     async def unary(self, rpc: Rpc[Request, Response], request: Request, key: CallKey) -> Response:
         """See `Transport.unary`."""

@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, suppress
 from typing import Any
 
 from empatheia.common.v1 import service_pb2
@@ -18,6 +18,7 @@ from runtime.telemetry.schema import Attributes, Spans
 from runtime.telemetry.tracing import annotate, extract, span, within
 
 _LOG = logging.getLogger(__name__)
+_DRAIN_S = 0.5
 
 
 class Dispatcher:
@@ -93,6 +94,8 @@ class Dispatcher:
                             first = False
                         yield response
             except Exception as error:
+                if rpc.request_streaming:
+                    await _drain(request)
                 raise self._mapped(error, rpc) from error
             annotate(begun, {Attributes.RPC_STATUS: "OK"})
 
@@ -119,3 +122,15 @@ class Dispatcher:
         if not isinstance(error, EmpatheiaError):
             _LOG.exception("%s failed", rpc.path)
         return unexpected(error, rpc.service)
+
+
+async def _drain(requests: AsyncIterator[Any]) -> None:
+    """Reads what the caller is still sending before the call ends with an error.
+
+    A caller on `grpc.aio` whose write meets the end of its call is told "Internal error from Core" instead of
+    the error itself.
+    """
+    with suppress(TimeoutError, StopAsyncIteration):
+        async with asyncio.timeout(_DRAIN_S):
+            while True:
+                await anext(requests)

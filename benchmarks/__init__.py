@@ -1,0 +1,1 @@
+"""Measurements: figures in `docs/benchmarks.md` come from here."""
