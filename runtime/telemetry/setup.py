@@ -1,9 +1,11 @@
 """Starts and stops the recording of traces and metrics in a process."""
 
+import logging
 import os
 from dataclasses import dataclass
 from importlib.metadata import version
 
+from opentelemetry.exporter.otlp.proto.grpc.exporter import __name__ as exporter_module
 from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.metrics import MeterProvider
@@ -90,8 +92,15 @@ def meter_provider(resource: Resource, settings: Settings) -> MeterProvider | No
     """Makes what measures go through; there is no local store of them."""
     if not settings.telemetry.otlp_endpoint:
         return None
+    logging.getLogger(exporter_module).addFilter(_takes_traces_only)
     exporter = OTLPMetricExporter(endpoint=settings.telemetry.otlp_endpoint, timeout=_OTLP_TIMEOUT_S)
     return MeterProvider(metric_readers=[PeriodicExportingMetricReader(exporter)], resource=resource)
+
+
+def _takes_traces_only(record: logging.LogRecord) -> bool:
+    """Drops the error that each push of measures is to a viewer of traces, such as Jaeger or Phoenix."""
+    message = record.getMessage()
+    return not ("metrics" in message and "UNIMPLEMENTED" in message)
 
 
 def resource_of(process: str, settings: Settings) -> Resource:
