@@ -1,13 +1,16 @@
 """`empatheia bench`: measures the running system."""
 
 import json
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Optional
 
 import typer
 
 from cli.options import AsJson, Config, Preset
 
 app = typer.Typer(no_args_is_help=True, help="Measure the system on this machine.")
+
+_TEXT = "My dog died last week. He was with me for twelve years, and the house is so quiet now."
 
 
 @app.callback()
@@ -18,20 +21,35 @@ def _group() -> None:
 @app.command("turn")
 def turn(
     repeats: Annotated[int, typer.Option("-n", "--repeats", min=1, help="How many turns.")] = 5,
+    dialogue: Annotated[
+        Optional[Path],  # noqa: UP045 - Typer reads it at run time
+        typer.Option("--dialogue", help="The turn, as for `respond`; a line of text if not given."),
+    ] = None,
     preset: Preset = None,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
     """Time whole turns: each node, first sound, first picture, the share outside models, memory."""
     from benchmarks.turn import run
-
     from cli.console import err
+    from cli.inputs import Query, read_dialogue
     from cli.options import settings_of
+    from cli.runfile import RunFolder
     from cli.start import ensure_running
+    from runtime.errors import ServiceDown
 
-    settings = ensure_running(settings_of(preset, config), preset, config)
+    settings = settings_of(preset, config)
+    query = read_dialogue(dialogue, settings.limits) if dialogue else Query(text=_TEXT)
+    request = query.to_request(settings.limits)
+    settings = ensure_running(settings, preset, config)
+    system = RunFolder(settings.home).running()
+    if system is None:
+        raise ServiceDown(
+            "the gateway runs elsewhere; only a system that `empatheia up` started can be measured",
+            reason="NOT_LOCAL",
+        )
     with err.status("measuring") as status:
-        result = run(settings, repeats, status.update)
+        result = run(settings, request, system.pid, repeats, status.update)
     if as_json:
         typer.echo(json.dumps(result, indent=2))
     else:

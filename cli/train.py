@@ -25,12 +25,20 @@ def _group() -> None:
 @app.command("perception")
 def perception(
     modality: Annotated[Modality, typer.Argument(help="Which net.")],
-    data: Annotated[Path, typer.Option("--data", help="Folder of the data sets; the card names them.")],
+    data: Annotated[
+        Path, typer.Option("--data", help="Folder of the data set that the weights' card names.")
+    ],
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
 ) -> None:
     """Train the affect net of one modality."""
+    from cli.console import err
     from runtime.errors import InvalidInput
-    from services.perception import training
 
     if not data.is_dir():
         raise InvalidInput.of("--data", f"{data} is no folder", reason="NO_FILE")
-    training.train(modality.value, data)
+    from services.perception import training
+
+    with err.status("training"):
+        figures = training.train(modality.value, data, seed=seed)
+    for name, value in figures.items():
+        typer.echo(f"{name:<20} {value:.3f}")
