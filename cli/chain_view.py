@@ -95,7 +95,8 @@ class ChainView:
         title = TITLES.get(step.name, step.name)
         self._line(f"[bold cyan]{escape(title)}[/] [dim]{sure}{step.elapsed_ms:.0f} ms[/]")
         self._line(f"  {escape(step.text)}")
-        others = [f"{e.label} {_percent(e.probability)}" for e in step.distribution.entries[:3]]
+        likely = [e for e in step.distribution.entries[:3] if e.probability >= 0.01]
+        others = [f"{e.label} {_percent(e.probability)}" for e in likely]
         if others:
             self._line(f"  [dim]{escape(' · '.join(others))}[/]")
         strongest = sorted(step.evidence, key=lambda item: -item.weight)[:_EVIDENCE_SHOWN]

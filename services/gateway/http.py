@@ -68,6 +68,8 @@ def build_app(dialogue: Dialogue) -> FastAPI:
         version=version("empatheia"),
         description="Answers a person with empathy in text, speech and video, and shows its reasoning.",
         responses=schemas.PROBLEMS,
+        docs_url=None,  # FastAPI's own page fetches its code from elsewhere.
+        redoc_url=None,
     )
     install(app)
     app.add_middleware(BodyLimit, max_bytes=limits.max_media_bytes + _FORM_BYTES)
@@ -75,6 +77,10 @@ def build_app(dialogue: Dialogue) -> FastAPI:
     @app.get("/", include_in_schema=False)
     async def page() -> FileResponse:
         return FileResponse(_STATIC / "index.html")
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> FileResponse:
+        return FileResponse(_STATIC / "docs.html")
 
     @app.post("/v1/respond", tags=["turns"], summary="Answer one turn", responses=schemas.RESPOND)
     async def respond(

@@ -232,11 +232,12 @@ async def test_every_operation_is_described(client):
     assert {"Reply", "Problem", "Step"} <= set(schema["components"]["schemas"])
 
 
-async def test_the_page_needs_nothing_from_elsewhere(client):
-    page = await client.get("/")
+@pytest.mark.parametrize("path", ["/", "/docs"])
+async def test_pages_need_nothing_from_elsewhere(client, path):
+    page = await client.get(path)
     assert page.status_code == 200
     assert "<html" in page.text
-    assert not [line for line in page.text.splitlines() if "https://" in line or 'src="http' in line]
+    assert not [line for line in page.text.splitlines() if "https://" in line or 'src="' in line]
 
 
 async def test_a_reader_who_leaves_cancels_the_turn(dialogue):
