@@ -78,12 +78,13 @@ class Conversation:
         said, emotion, reply = turn.text, "", _Heard()
         events = self._run_turn(turn)
         interruption = asyncio.create_task(self._interruption())
+        listening: set[asyncio.Task[float]] = {interruption}
         try:
             async with aclosing(events):
                 while True:
                     step = asyncio.ensure_future(anext(events, None))
-                    await asyncio.wait({step, interruption}, return_when=asyncio.FIRST_COMPLETED)
-                    if interruption.done() and not step.done():
+                    await asyncio.wait({step, *listening}, return_when=asyncio.FIRST_COMPLETED)
+                    if not step.done():
                         step.cancel()
                         with suppress(asyncio.CancelledError):
                             await step
@@ -102,6 +103,9 @@ class Conversation:
                         reply.add(event.spoken)
                     elif event.HasField("reply"):
                         emotion = event.reply.emotion_label
+                        # From here on, what the person sends belongs to the next turn.
+                        listening.clear()
+                        interruption.cancel()
                         self._remember(said, emotion, event.reply.text)
                     yield event
         finally:
@@ -120,7 +124,8 @@ class Conversation:
                 reason="REPLY_IN_PROGRESS",
             )
         await self._requests.put(None)  # The end of the stream is for the next turn to find.
-        return await asyncio.get_running_loop().create_future()
+        never: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        return await never
 
     def _remember(self, said: str, emotion: str, reply: str) -> None:
         speaker = common_dialogue_pb2.ROLE_SPEAKER

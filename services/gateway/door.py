@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Sequence
+from typing import Literal
 
 from empatheia.common.v1 import dialogue_pb2 as common_dialogue_pb2
 from empatheia.common.v1 import media_pb2
@@ -15,7 +16,10 @@ from runtime.settings import LimitSettings
 _KEPT_CONTROLS = frozenset("\n\t\u200c\u200d")
 """Besides line ends and tabs: the joiners that emoji and several scripts are written with."""
 
-_ROLES = {common_dialogue_pb2.ROLE_SPEAKER: "speaker", common_dialogue_pb2.ROLE_LISTENER: "listener"}
+_ROLES: dict[int, Literal["speaker", "listener"]] = {
+    common_dialogue_pb2.ROLE_SPEAKER: "speaker",
+    common_dialogue_pb2.ROLE_LISTENER: "listener",
+}
 
 
 def admit_text(text: str, limits: LimitSettings) -> str:
