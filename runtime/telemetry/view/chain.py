@@ -65,7 +65,7 @@ def _head(name: str, span: SpanRecord) -> RenderableType:
     line.add_column(ratio=1)
     line.add_column(justify="right", no_wrap=True)
     line.add_column(justify="right", width=9, no_wrap=True)
-    title = Text(label(name), style=f"bold {NODE}")
+    title = Text().append(label(name), style=f"bold {NODE}")
     if int(about.get(Attributes.ATTEMPTS, 1)) > 1:
         title.append(f"  asked {about[Attributes.ATTEMPTS]} times", style=WARN)
     sure: RenderableType = ""
@@ -104,7 +104,7 @@ def _emotion(about: Mapping[str, Any]) -> RenderableType | None:
     if not emotion:
         return None
     klass = str(about.get(Attributes.EMOTION_CLASS, ""))
-    line = Text(emotion, style=f"bold {CLASS_COLOURS.get(klass, '')}")
+    line = Text().append(emotion, style=f"bold {CLASS_COLOURS.get(klass, '')}")
     if klass and klass != emotion:
         line.append(f" ({klass})", style=DIM)
     others = [
