@@ -1,5 +1,6 @@
 """`empatheia serve` and `check`: one service on a port of its own, without Ray."""
 
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Optional
@@ -91,6 +92,7 @@ async def _serve(name: str, settings: "Settings", host: str, port: int, http_por
     from runtime.services import SERVICES
     from runtime.telemetry.setup import configure, shutdown
 
+    web = None if http_port is None else _bind(host, http_port)
     configure(name, settings)
     service = load(SERVICES[name].servicer)(settings)
     try:
@@ -106,11 +108,12 @@ async def _serve(name: str, settings: "Settings", host: str, port: int, http_por
     try:
         async with _until(stopped):
             await bare.start()
-            err.print(f"{name}: ready on {host}:{bare.port}")
-            if http_port is not None:
-                err.print(f"{name}: http://{host}:{http_port}")
-                await _serve_http(service.asgi_app(), host, http_port)
-            await bare.wait()
+        if not stopped.is_set():
+            if web:
+                web.listen()
+            at = f"{host}:{bare.port}" + (f" and http://{host}:{http_port}" if web else "")
+            err.print(f"{name}: ready on {at}")
+            await (_serve_http(service.asgi_app(), web, stopped) if web else stopped.wait())
     finally:
         err.print(f"{name}: stopping")
         await bare.stop()
@@ -140,12 +143,34 @@ async def _until(stopped: "asyncio.Event") -> AsyncIterator[None]:
         watcher.cancel()
 
 
-async def _serve_http(app: Any, host: str, port: int) -> None:
+async def _serve_http(app: Any, web: socket.socket, stopped: "asyncio.Event") -> None:
+    """Serves an app until the event is set, and lets its requests end."""
+    import asyncio
+
     import uvicorn
 
     class Server(uvicorn.Server):
         @contextmanager
         def capture_signals(self) -> Iterator[None]:
-            yield  # Signals are handled by the caller, for gRPC and HTTP together.
+            yield  # The caller handles them, for gRPC and HTTP together.
 
-    await Server(uvicorn.Config(app, host=host, port=port, log_level="warning")).serve()
+    server = Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5))
+    serving = asyncio.create_task(server.serve(sockets=[web]))
+    await stopped.wait()
+    server.should_exit = True
+    await serving
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    from runtime.errors import InvalidInput
+
+    web = socket.socket()
+    web.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        web.bind((host, port))
+    except OSError as error:
+        web.close()
+        raise InvalidInput.of(
+            "--http-port", f"port {port} of {host} can't be used ({error.strerror})", reason="PORT_TAKEN"
+        ) from error
+    return web

@@ -56,6 +56,17 @@ def install(app: FastAPI) -> None:
         detail = "; ".join(f"{item['field']}: {item['description']}" for item in fields)
         return _response(_problem(HTTPStatus.BAD_REQUEST, detail, "INVALID_INPUT", fields=fields))
 
+    described = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        schema = described()
+        for operations in schema["paths"].values():
+            for operation in operations.values():
+                for response in operation["responses"].values():
+                    _retype(response.get("content", {}))
+        return schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
     app.add_exception_handler(EmpatheiaError, from_ours)
     app.add_exception_handler(Exception, from_ours)
     app.add_exception_handler(StarletteHTTPException, from_http)
@@ -116,6 +127,12 @@ def _problem(
         "service": service,
         "fields": fields or [],
     }
+
+
+def _retype(content: dict[str, Any]) -> None:
+    """FastAPI describes every shape as plain JSON."""
+    if content.get("application/json", {}).get("schema", {}).get("$ref", "").endswith("/Problem"):
+        content[MEDIA_TYPE] = content.pop("application/json")
 
 
 def _response(content: dict[str, Any], headers: Any = None) -> JSONResponse:

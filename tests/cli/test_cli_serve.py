@@ -1,5 +1,6 @@
 import re
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -48,14 +49,9 @@ def test_a_service_runs_bare_and_stops_on_sigterm(serve, run):
 def test_the_gateway_speaks_http_too(serve):
     port = free_port()
     process = serve("gateway", "--port", 0, "--http-port", port)
-    until(process, "http://")
-    for _ in range(50):
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz") as response:
-                assert response.status == 200
-            break
-        except OSError:
-            pass
+    until(process, "ready")
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz") as response:
+        assert response.status == 200
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=10)
     assert process.returncode == 0
@@ -69,3 +65,14 @@ def test_only_the_gateway_speaks_http(run):
 
 def test_unknown_services_are_refused(run):
     assert run("serve", "spech").exit_code == 2
+
+
+@pytest.mark.parametrize("option", ["--port", "--http-port"])
+def test_a_taken_port_is_named(run, option):
+    with socket.socket() as stranger:
+        stranger.bind(("127.0.0.1", 0))
+        stranger.listen()
+        port = stranger.getsockname()[1]
+        result = run("serve", "gateway", "--port", 0, option, port)
+    assert result.exit_code == 2
+    assert f"{option}: port {port}" in result.error

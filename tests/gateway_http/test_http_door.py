@@ -229,6 +229,9 @@ async def test_every_operation_is_described(client):
             assert operation["description"], path
     body = schema["components"]["schemas"]["Body_respond_v1_respond_post"]["properties"]
     assert all(field["description"] for field in body.values())
+    answers = schema["paths"]["/v1/respond"]["post"]["responses"]
+    assert set(answers["400"]["content"]) == {"application/problem+json"}
+    assert set(answers["200"]["content"]) == {"application/json", "text/event-stream"}
     assert {"Reply", "Problem", "Step"} <= set(schema["components"]["schemas"])
 
 
