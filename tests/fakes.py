@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from empatheia.avatar.v1 import avatar_pb2
@@ -28,7 +28,6 @@ CHAIN_TEXTS = {
     "emotion_cause": "The dog that was always there is gone.",
     "response_goal": "To comfort the person and honour the bond with the dog.",
 }
-REPLY = ["I'm so sorry that your dog is gone.", "Twelve years is a long time to share."]
 
 
 def broken(service: str) -> EmpatheiaError:
@@ -87,21 +86,18 @@ class FakeReasoning(Fake):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self.before_sentence: Callable[[int], Any] | None = None
-        """Awaited before each sentence of the reply."""
+        self.before_second_sentence: Callable[[], Awaitable[Any]] | None = None
+        """Awaited before the reply goes on after its first sentence."""
 
     async def generate(
         self, request: reasoning_pb2.GenerateRequest, call: Call
     ) -> AsyncIterator[reasoning_pb2.GenerateResponse]:
         step = request.context.step
         self.begin(step)
-        pieces = [CHAIN_TEXTS[step]] if step in CHAIN_TEXTS else [f"{sentence} " for sentence in REPLY]
-        for index, piece in enumerate(pieces):
-            if self.before_sentence is not None and step not in CHAIN_TEXTS:
-                await self.before_sentence(index)
-            yield reasoning_pb2.GenerateResponse(delta=reasoning_pb2.TextDelta(text=piece))
+        text = CHAIN_TEXTS.get(step) or f"{request.prefill} that your dog died".strip()
+        yield reasoning_pb2.GenerateResponse(delta=reasoning_pb2.TextDelta(text=text))
         result = reasoning_pb2.GenerateResult(
-            text="".join(pieces).strip(),
+            text=text,
             finish_reason=reasoning_pb2.FINISH_REASON_STOP,
             usage=reasoning_pb2.Usage(prompt_tokens=50, cached_tokens=40, completion_tokens=10),
             mean_logprob=-1.0,
@@ -109,10 +105,10 @@ class FakeReasoning(Fake):
         )
         yield reasoning_pb2.GenerateResponse(result=result)
 
-    async def choose(
-        self, request: reasoning_pb2.ChooseRequest, call: Call
-    ) -> reasoning_pb2.ChooseResponse:
+    async def choose(self, request: reasoning_pb2.ChooseRequest, call: Call) -> reasoning_pb2.ChooseResponse:
         self.begin("choose")
+        if request.context.step == "response" and self.before_second_sentence is not None:
+            await self.before_second_sentence()
         total = sum(choice.prior for choice in request.choices) or 1.0
         response = reasoning_pb2.ChooseResponse(model=MODEL)
         for choice in sorted(request.choices, key=lambda choice: -choice.prior):
@@ -131,9 +127,7 @@ class FakeSynchronizer(Fake):
         async for request in requests:
             if request.HasField("sentence"):
                 text = request.sentence.text
-                segment = content_pb2.ContentSegment(
-                    index=request.sentence.index, text=text, duration_s=0.4
-                )
+                segment = content_pb2.ContentSegment(index=request.sentence.index, text=text, duration_s=0.4)
                 segment.words.add(text=text, start_s=0.0, end_s=0.4, start_char=0, end_char=len(text))
                 segment.phonemes.add(ipa="ə", start_s=0.0, end_s=0.4, word=0)
                 segment.visemes.add(name="aa", start_s=0.0, end_s=0.4, weight=1.0)
@@ -184,9 +178,7 @@ class FakeSpeech(Fake):
                     self.die_after = None
                     raise broken("speech")
                 sample = (1000 + 100 * segment.index + part).to_bytes(2, "little", signed=True)
-                audio = speech_pb2.AudioChunk(
-                    data=sample * (RATE // 10), pts_s=clock, segment=segment.index
-                )
+                audio = speech_pb2.AudioChunk(data=sample * (RATE // 10), pts_s=clock, segment=segment.index)
                 yield speech_pb2.SynthesizeResponse(audio=audio)
                 clock += 0.1
                 chunks += 1
