@@ -166,7 +166,12 @@ def as_list(value: Any) -> list[str]:
 def summary(trace: Trace) -> dict[str, Any]:
     """One trace in one line, for a list."""
     head = trace.head
-    about = head.attributes
+    about = dict(head.attributes)
+    felt = trace.nodes().get("user_emotion")
+    if felt is not None:
+        # A turn that ended early has not come to say it.
+        for name in (Attributes.EMOTION_LABEL, Attributes.EMOTION_CLASS):
+            about.setdefault(name, felt.attributes.get(name, ""))
     return {
         "trace_id": trace.trace_id,
         "name": head.name if trace.turn or not trace.is_turn else "unfinished turn",

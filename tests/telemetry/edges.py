@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterable, Mapping
 
+from runtime.emotions import LABELS
 from runtime.services import SERVICES
 from runtime.telemetry.otlp import SpanRecord
 from runtime.telemetry.schema import DECLARED, NODES, Attributes, Spans
@@ -47,6 +48,7 @@ def check_edges(spans: Iterable[SpanRecord], *, without: Collection[str] = ()) -
     by_id = {span.span_id: span for span in spans}
     problems = []
     called: dict[str, set[str]] = {}
+    modelled: set[str] = set()
 
     def parents(span: SpanRecord) -> Iterable[SpanRecord]:
         while span := by_id.get(span.parent_id):  # type: ignore[assignment]
@@ -62,6 +64,9 @@ def check_edges(spans: Iterable[SpanRecord], *, without: Collection[str] = ()) -
         problems.append("the spans are of several traces")
     for span in by_id.values():
         above = list(parents(span))
+        label = span.attributes.get(Attributes.EMOTION_LABEL)
+        if label is not None and label not in ("", *LABELS):
+            problems.append(f"{span.name}: {label!r} is none of the 32 labels")
         direct = above[0] if above else None
         if span.parent_id and direct is None:
             problems.append(f"{span.name}: its parent {span.parent_id} is missing")
@@ -94,10 +99,12 @@ def check_edges(spans: Iterable[SpanRecord], *, without: Collection[str] = ()) -
             service = span.name.partition("/")[0]
             if service != "gateway" and (direct is None or direct.kind != "client"):
                 problems.append(f"{span.name}: answers no call")
-        elif span.name.startswith(Spans.MODEL.format(name="")) and not any(
-            parent.kind == "server" for parent in above
-        ):
-            problems.append(f"{span.name}: works for no service")
+        elif span.name.startswith(Spans.MODEL.format(name="")):
+            service = next((parent for parent in above if parent.kind == "server"), None)
+            if service is None:
+                problems.append(f"{span.name}: works for no service")
+            else:
+                modelled.add(service.name.partition("/")[0])
     for node, services in SERVICE_EDGES.items():
         found = called.get(node)
         if node in without and not found:
@@ -106,4 +113,7 @@ def check_edges(spans: Iterable[SpanRecord], *, without: Collection[str] = ()) -
             problems.append(f"node {node} is missing")
         elif found != set(services):
             problems.append(f"node {node} calls {sorted(found)} instead of {sorted(services)}")
+    worked = {span.name.partition("/")[0] for span in by_id.values() if span.kind == "server"}
+    for service in sorted((worked & set().union(*called.values())) - modelled):
+        problems.append(f"{service}: none of its models has a span")
     return problems

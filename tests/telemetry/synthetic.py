@@ -226,7 +226,7 @@ class Stage:
             self._node("disentangle", **{Attributes.STYLE: controls}),
             self._call("disentangle", "disentangler", "Disentangle"),
         ):
-            await self._beat(0.3)
+            await self._model("disentangler", "style", 0.3)
 
     async def _stream(
         self, node: str, service: str, method: str, model: str, after: float, beats: float

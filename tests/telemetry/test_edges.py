@@ -40,4 +40,9 @@ def test_each_fault_is_found(store, play) -> None:
     assert "works for no service" in "".join(problems("model world", parent_id=ids["turn"]))
     assert "no such name" in problems("turn", name="turnip")[1]
     assert "not declared" in problems("node reply", attributes={Attributes.NODE: "reply", "x": 1})[0]
+    assert "is none of the 32 labels" in "".join(
+        problems("node reply", attributes={Attributes.NODE: "reply", Attributes.EMOTION_LABEL: "said aloud"})
+    )
+    without_model = [span for span in spans if span.name != "model world"]
+    assert check_edges(without_model) == ["speech: none of its models has a span"]
     assert "called by no node" in "".join(problems("speech/Synthesize", "client", parent_id=ids["turn"]))

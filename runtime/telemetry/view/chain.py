@@ -28,6 +28,8 @@ from runtime.telemetry.view.style import (
 
 _KINDS: Mapping[str, str] = {"text": "words", "audio": "voice", "face": "face"}
 _OTHERS = ("disentangle",)
+_FEEL = ("perceive", "user_emotion")
+"""The nodes that say what the person feels."""
 _ALTERNATIVES = 4
 
 
@@ -82,7 +84,7 @@ def _body(name: str, span: SpanRecord, said: Any) -> Iterable[RenderableType]:
     # The head of the picture has what was typed; what was heard may differ from it.
     if (concluded := about.get(Attributes.OUTPUT_TEXT)) and not (name == "perceive" and concluded == said):
         yield Text(str(concluded))
-    if emotion := _emotion(about):
+    if name in _FEEL and (emotion := _emotion(about)):
         yield emotion
     elif not concluded and not span.failed and name in CHAIN_NODES:
         yield Text("(words not recorded)", style=FAINT)

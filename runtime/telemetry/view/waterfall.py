@@ -138,9 +138,9 @@ def _remark(row: _Row) -> str:
         parts.append(f"try {attempt}" if span.kind == "client" else f"{attempt} tries")
     if span.kind == "client" and Attributes.FIRST_RESPONSE_MS in about:
         parts.append(f"first {duration(float(about[Attributes.FIRST_RESPONSE_MS]))}")
-    if len(row.spans) == 1 and Attributes.OUTPUT_TOKENS in about:
-        read = about.get(Attributes.INPUT_TOKENS, 0)
-        parts.append(f"{read}→{about[Attributes.OUTPUT_TOKENS]} tokens")
+    read, written = about.get(Attributes.INPUT_TOKENS), about.get(Attributes.OUTPUT_TOKENS)
+    if len(row.spans) == 1 and (read or written):
+        parts.append(f"{read}→{written} tokens")
     return ", ".join(parts)
 
 
