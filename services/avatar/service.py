@@ -88,7 +88,8 @@ class AvatarService(Service):
             raise InvalidInput.of("start", "must be the first part of the stream", reason="BAD_STREAM")
         form = check_start(first.start, self._backend)
         model = self._backend.model()
-        with span(Spans.MODEL.format(name="avatar"), {Attributes.MODEL_ID: model.model_id}) as current:
+        attributes = {Attributes.MODEL_ID: model.model_id}
+        with span(Spans.MODEL.format(name="avatar"), attributes, current=False) as begun:
             video = await asyncio.to_thread(self._backend.open, form)
             try:
                 header = media_pb2.MediaHeader(
@@ -114,7 +115,7 @@ class AvatarService(Service):
                     render_ms=video.render_ms,
                     encode_ms=video.encode_ms,
                 )
-                annotate(current, {Attributes.FRAMES: summary.frames, Attributes.VIDEO_S: summary.duration_s})
+                annotate(begun, {Attributes.FRAMES: summary.frames, Attributes.VIDEO_S: summary.duration_s})
                 yield avatar_pb2.RenderResponse(summary=summary)
             finally:
                 await asyncio.to_thread(video.close)
@@ -138,7 +139,7 @@ async def _draw(
             def speak(stopped: threading.Event, voice: NDArray[np.int16] = voice) -> Iterator[VideoPiece]:
                 return video.speak(voice, stopped)
 
-            async with aclosing(iterate_in_thread(speak)) as pieces:
+            async with aclosing(iterate_in_thread(speak)) as pieces:  # type: ignore[type-var]
                 async for piece in pieces:
                     yield piece
         else:
@@ -148,7 +149,7 @@ async def _draw(
         raise InvalidInput.of(
             "audio", "no voice came before the end of the stream; send at least one sample", reason="NO_AUDIO"
         )
-    async with aclosing(iterate_in_thread(video.finish)) as pieces:
+    async with aclosing(iterate_in_thread(video.finish)) as pieces:  # type: ignore[type-var]
         async for piece in pieces:
             yield piece
 

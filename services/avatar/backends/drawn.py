@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from empatheia.avatar.v1 import avatar_pb2
 from empatheia.common.v1 import content_pb2, dialogue_pb2, service_pb2, style_pb2
@@ -67,6 +68,8 @@ class DrawnBackend(AvatarBackend):
         Raises:
             InvalidInput: A profile is broken; the message names file and field.
         """
+        # A picture is too small a thing to share out among threads; other videos want the cores.
+        cv2.setNumThreads(1)
         self._profiles = load_profiles([FOLDER, *(folder.expanduser() for folder in self._options.profiles)])
         video = self.open(VideoForm("", style_pb2.Style(), 0, 24000, 0, 0.0))
         never = threading.Event()
@@ -183,8 +186,10 @@ class DrawnVideo(Video):
         pixels = self._painter.draw(self._animator.pose(now, ending), self._paper)
         drawn = time.perf_counter()
         self.frames += 1
-        until = round(self.frames / self._exact_fps * self._rate)
-        voice = self._waiting[: until - self._taken + self._waiting.size]
+        # The voice goes ahead as far as it is there for certain: the file's writer orders both by time, and
+        # would hold a picture back until it has the sound that belongs to it.
+        until = math.floor((float(self.frames / self._exact_fps) + LOOK_AHEAD_S) * self._rate)
+        voice = self._waiting[: max(0, until - self._taken + self._waiting.size)]
         self._waiting = self._waiting[voice.size :]
         self._encoder.add_voice(voice)
         self._encoder.add_picture(pixels)

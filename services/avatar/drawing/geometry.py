@@ -87,7 +87,7 @@ class HeadShape:
         """How far an expression carries the skin at some points; shape as the points'."""
         x, y = p[..., 0], p[..., 1]
         moved = np.zeros_like(p)
-        below = smooth(y, self.mouth_y + 4, self.chin_y - 4) * (1 - smooth(np.abs(x), 70, 104))
+        below = smooth(y, self.mouth_y + 4, self.chin_y - 4) * (1 - smooth(np.abs(x), 78, 128))
         moved[..., 1] += below * (JAW_DROP * 0.82 * pose["jawOpen"] - 4 * pose["mouthShrugLower"])
         for side, name in ((1, "Left"), (-1, "Right")):
             corner = bump(p, side * (self.mouth_width + 10), self.mouth_y - 4, 20, 18)
@@ -123,7 +123,7 @@ class View:
         nod = np.array([[1, 0, 0], [0, cos(pitch), -sin(pitch)], [0, sin(pitch), cos(pitch)]])
         tilt = np.array([[cos(roll), -sin(roll), 0], [sin(roll), cos(roll), 0], [0, 0, 1]])
         self._rotation = tilt @ nod @ turn
-        self._lift = -1.2 * pose.breath
+        self._home = _PIVOT[:2] + CENTRE - (0, 1.2 * pose.breath)
         self.scale = scale
 
     def __call__(self, p: Points, depth: NDArray[np.float64] | float) -> Points:
@@ -136,13 +136,15 @@ class View:
         Returns:
             Points of the picture in pixels, shape as `p`.
         """
-        solid = np.concatenate([p, np.broadcast_to(depth, p.shape[:-1])[..., None]], axis=-1) - _PIVOT
-        turned = solid @ self._rotation.T
+        r = self._rotation
+        x, y, z = p[..., 0] - _PIVOT[0], p[..., 1] - _PIVOT[1], depth - _PIVOT[2]
         # The picture of the resting head is painted without perspective: only the difference counts.
-        near = (turned[..., 2:] - solid[..., 2:]) / _CAMERA
-        flat = turned[..., :2] * (1 + near) + _PIVOT[:2] + CENTRE
-        flat[..., 1] += self._lift
-        return flat * self.scale  # type: ignore[no-any-return]
+        grown = 1 + (r[2, 0] * x + r[2, 1] * y + (r[2, 2] - 1) * z) / _CAMERA
+        out = np.empty(p.shape)
+        out[..., 0] = (r[0, 0] * x + r[0, 1] * y + r[0, 2] * z) * grown + self._home[0]
+        out[..., 1] = (r[1, 0] * x + r[1, 1] * y + r[1, 2] * z) * grown + self._home[1]
+        out *= self.scale
+        return out
 
 
 def curve(points: Points, closed: bool, per_part: int = 12) -> Points:

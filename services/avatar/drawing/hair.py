@@ -245,7 +245,7 @@ def _ball(rng: np.random.Generator, count: int, wide: float, high: float, middle
 
 def _curly_light(p: Points) -> NDArray[np.float64]:
     lit = np.exp(-(((p[:, 0] + 55) / 80) ** 2) - ((p[:, 1] + 130) / 70) ** 2)
-    return np.clip(0.12 + 0.95 * lit, 0, 1)
+    return np.clip(0.22 + 0.9 * lit, 0, 1)
 
 
 def _curly_back(h: HairPainter, target: skia.Canvas) -> None:

@@ -14,6 +14,9 @@ DETAIL = 1.4
 """Pixels of a layer for a pixel of the picture: keeps it sharp when it is bent."""
 
 _GRID = 12.0
+_MARGIN = 22.0
+"""How far the painted parts of a layer may move."""
+
 _NO_SECOND_MAP = np.zeros(0, np.float32)
 
 
@@ -34,13 +37,18 @@ class Layer:
         corner = np.array([left, top]) + CENTRE
         far = np.minimum(np.array([right, bottom]) + CENTRE, FRAME)
         self._at = np.maximum(np.floor(corner * scale), 0).astype(int)
-        self._size = np.ceil(far * scale).astype(int) - self._at
-        self._corner = self._at / scale - CENTRE
         self._scale = scale
+        self._frame(np.ceil(far * scale).astype(int))
         width, height = (int(np.ceil(n * DETAIL)) for n in self._size)
         self.pixels, self.canvas, self._surface = canvas(width, height)
         self.canvas.scale(scale * DETAIL, scale * DETAIL)
         self.canvas.translate(*(-self._corner).tolist())
+
+    def _frame(self, far: NDArray[np.int_]) -> None:
+        """Fits the layer between its upper left pixel and `far`."""
+        scale = self._scale
+        self._size = far - self._at
+        self._corner = self._at / scale - CENTRE
         columns, rows = (max(3, int(np.ceil(n / scale / _GRID))) for n in self._size)
         # cv2.resize puts the sample i of n at (i + 0.5) / n.
         across = (np.arange(columns) + 0.5) / columns * self._size[0] / scale + self._corner[0]
@@ -48,6 +56,20 @@ class Layer:
         self._grid: Points = np.stack(np.meshgrid(across, down), axis=-1)
         pixels = np.meshgrid(*((np.arange(n) + 0.5) * DETAIL - 0.5 for n in self._size))
         self._rest = np.stack(pixels, axis=-1).astype(np.float32)
+
+    def trim(self) -> None:
+        """Gives up what stayed empty, but for room to move; nothing can be painted afterwards."""
+        rows, columns = (np.flatnonzero(self.pixels[..., 3].any(axis=axis)) for axis in (1, 0))
+        room = _MARGIN * self._scale
+        low = np.array([columns[0], rows[0]]) / DETAIL - room
+        high = np.array([columns[-1], rows[-1]]) / DETAIL + room
+        # Five pixels of the picture are seven of the layer: cut there, nothing has to be sampled anew.
+        low = np.maximum(low // 5 * 5, 0).astype(int)
+        far = np.minimum(np.ceil(high).astype(int), self._size) + self._at
+        before, self._at = self._at, self._at + low
+        self._frame(far)
+        first, last = (np.round((edge - before) * DETAIL).astype(int) for edge in (self._at, far))
+        self.pixels = np.ascontiguousarray(self.pixels[first[1] : last[1], first[0] : last[0]])
 
     def coordinates(self) -> Points:
         """Head-space point of each pixel of the layer: shape (height, width, 2)."""
@@ -90,13 +112,14 @@ class Layer:
         """
         wanted = (self._grid + CENTRE) * self._scale
         source = self._grid.copy()
-        for _ in range(3):
+        for _ in range(2):
             source += (wanted - forward(source)) / self._scale
+        # Beyond the layer is nothing, or the rim of the picture, where it goes on: both are like its edge.
         # The way is resized, not the place: at the rim, where it is only continued, it stays right.
         way = ((source - self._grid) * (self._scale * DETAIL)).astype(np.float32)
         width, height = self._size.tolist()
         maps = cv2.resize(way, (width, height), interpolation=cv2.INTER_LINEAR) + self._rest
         cv2.remap(
-            self.pixels, maps, _NO_SECOND_MAP, cv2.INTER_LINEAR, dst=room, borderMode=cv2.BORDER_CONSTANT
+            self.pixels, maps, _NO_SECOND_MAP, cv2.INTER_LINEAR, dst=room, borderMode=cv2.BORDER_REPLICATE
         )
         target.drawImage(image(room), int(self._at[0]), int(self._at[1]))
