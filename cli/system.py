@@ -65,7 +65,7 @@ def _table(probes: "list[Probe]") -> object:
     for found in probes:
         state = "[green]ready[/]" if found.ready else f"[red]{escape(found.state)}[/]"
         about = found.description
-        limits = ", ".join(f"{name} {value:g}" for name, value in sorted(about.limits.items()))
+        limits = ", ".join(f"{name} {value:,.10g}" for name, value in sorted(about.limits.items()))
         latency = f"{found.latency_ms:.0f} ms" if found.ready else ""
         model = about.model
         cells = (model.backend, model.model_id, model.weight_hash, latency, limits)

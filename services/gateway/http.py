@@ -127,12 +127,8 @@ def build_app(dialogue: Dialogue) -> FastAPI:
     @app.get("/v1/turns/{turn_id}", tags=["turns"], response_model=schemas.Reply, summary="Read a reply")
     async def turn(http: Request, turn_id: TurnId) -> Response:
         """The reply of a turn that has ended, as `reply.json`."""
-        content = json.loads(await dialogue.artifacts.read(turn_id, "reply.json"))
-        root = http.scope.get("root_path", "")
-        for part, path in _media_paths(root, turn_id).items():
-            if content[part]:
-                content[part]["path"] = path
-        return JSONResponse(content)
+        kept = await dialogue.artifacts.read(turn_id, "reply.pb")
+        return JSONResponse(_reply(dialogue_pb2.Reply.FromString(kept), http.scope.get("root_path", "")))
 
     @app.get("/v1/turns/{turn_id}/audio", tags=["turns"], summary="Hear a reply", responses=schemas.WAV)
     async def audio_of(turn_id: TurnId) -> Response:
@@ -173,10 +169,7 @@ async def _events(
         async for response in responses:
             name, data = event_json(response.event)
             if name == "reply":
-                paths = _media_paths(root, response.event.reply.turn_id)
-                data = reply_json(
-                    response.event.reply, speech_path=paths["speech"], video_path=paths["video"]
-                )
+                data = _reply(response.event.reply, root)
             if name not in MEDIA_CHUNKS:
                 yield name, data
 
@@ -234,8 +227,9 @@ async def _file(dialogue: Dialogue, turn_id: str, name: str, media_type: str) ->
     return Response(await dialogue.artifacts.read(turn_id, name), media_type=media_type)
 
 
-def _media_paths(root: str, turn_id: str) -> dict[str, str]:
-    return {"speech": f"{root}/v1/turns/{turn_id}/audio", "video": f"{root}/v1/turns/{turn_id}/video"}
+def _reply(reply: dialogue_pb2.Reply, root: str) -> dict[str, Any]:
+    turn = f"{root}/v1/turns/{reply.turn_id}"
+    return reply_json(reply, speech_path=f"{turn}/audio", video_path=f"{turn}/video")
 
 
 def _avatar(avatar: Any) -> dict[str, Any]:

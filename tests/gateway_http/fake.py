@@ -1,7 +1,6 @@
 """A gateway that answers from a script: everything a turn may send, without any model."""
 
 import asyncio
-import json
 import struct
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from empatheia.speech.v1 import speech_pb2
 from runtime.artifacts import ArtifactStore
 from runtime.emotions import LABELS
 from runtime.hosting.service import Service
-from runtime.reply import reply_json
 from runtime.settings import load_settings
 
 TURN_ID = "0123456789abcdef0123456789abcdef"
@@ -194,7 +192,7 @@ class FakeDialogue(Service):
             raise
 
     async def keep(self, reply):
-        files = {"reply.json": json.dumps(reply_json(reply)).encode()}
+        files = {"reply.pb": reply.SerializeToString()}
         files |= {"reply.wav": b"RIFF" + SAMPLES, "reply.mp4": VIDEO}
         for name, data in files.items():
             await self.artifacts.write(reply.turn_id, name, data)
