@@ -106,7 +106,7 @@ async def perceive(
         yield perception_pb2.PerceiveRequest(start=start)
         for stream_id, (ref, data) in enumerate(zip(media, recordings, strict=True)):
             header = media_pb2.MediaHeader(
-                kind=media_pb2.MediaKind.Name(ref.kind),  # type: ignore[arg-type]
+                kind=media_pb2.MediaKind.Name(ref.kind),
                 mime_type=ref.mime_type,
                 file_name=ref.file_name,
                 total_bytes=len(data),

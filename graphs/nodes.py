@@ -12,20 +12,18 @@ from empatheia.synchronizer.v1 import synchronizer_pb2
 from langgraph.runtime import Runtime
 from opentelemetry.trace import Span
 
-from agents import (
-    emotion_cause,
-    empathetic_response,
-    event_scenario,
-    response_goal,
-    user_emotion,
-)
 from agents.disentangle import disentangle as ask_style
+from agents.emotion_cause import conclude as conclude_cause
+from agents.empathetic_response import write as write_response
+from agents.event_scenario import conclude as conclude_event
 from agents.perceive import perceive as ask_perception
 from agents.render import render as ask_video
+from agents.response_goal import conclude as conclude_goal
 from agents.speak import speak as ask_speech
 from agents.step import Evidence, StepContext, StepResult, UtteranceData
 from agents.synchronize import synchronize as ask_plan
 from agents.turn import Turn
+from agents.user_emotion import conclude as conclude_emotion
 from graphs.reply import chain_step, compose
 from graphs.state import DegradationData, TurnState, Update, query_of, update_of
 from runtime.emotions import CLASS_OF_LABEL
@@ -114,7 +112,7 @@ async def respond(state: TurnState, turn: Turn, current: Span) -> Update:
             sentences.put(synchronizer_pb2.Sentence(index=index, text=text))
 
     try:
-        result = await empathetic_response.write(_context(state, turn), on_text, on_sentence)
+        result = await write_response(_context(state, turn), on_text, on_sentence)
     except EmpatheiaError as error:
         sentences.fail(error)
         raise
@@ -197,10 +195,10 @@ async def reply(state: TurnState, turn: Turn, current: Span) -> Update:
 
 STEPS: dict[str, Step] = {
     "perceive": perceive,
-    "event_scenario": chain(event_scenario.conclude),
-    "user_emotion": chain(user_emotion.conclude),
-    "emotion_cause": chain(emotion_cause.conclude),
-    "response_goal": chain(response_goal.conclude),
+    "event_scenario": chain(conclude_event),
+    "user_emotion": chain(conclude_emotion),
+    "emotion_cause": chain(conclude_cause),
+    "response_goal": chain(conclude_goal),
     "respond": respond,
     "disentangle": disentangle,
     "synchronize": synchronize,
