@@ -264,7 +264,7 @@ class Embedded(Backend):
         total = sum(map(len, parts))
         if total > self._options.context_tokens:
             raise TooMuch(
-                f"context has {total} tokens with a shortened dialogue; {self._options.context_tokens} are the"
+                f"context has {total} tokens with the dialogue cut; {self._options.context_tokens} are the"
                 " most: send fewer or shorter examples, observations and steps",
                 reason="CONTEXT_TOO_LONG",
             )

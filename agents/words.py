@@ -1,0 +1,166 @@
+"""Words of a dialogue: where they are, which carry content, and how they read in another person's mouth."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agents.step import Evidence, UtteranceData
+
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_SENTENCE = re.compile(r"\S.*?(?:[.!?…]+(?=\s|$)|$)", re.DOTALL)
+_CLAUSE = re.compile(
+    r"[,;:]\s+|\s+[-–—]\s+|\s+(?=(?:but|because|since|and|so|although)\s+(?:i|we|he|she|they|my|it)\b)", re.I
+)
+_LEAD = re.compile(r"^(?:(?:and|but|so|because|since|well|oh|yes|yeah|no|although|also|then|,)[\s,]+)+", re.I)
+_TRAILING = " \t\n,;:.!?…-–—\"'”“)("
+
+_PLAIN = frozenset(
+    "a about after again all almost also always am an and another any anybody anyone anything are around as at away "
+    "back be because been before being both but by came can could day did do does doing done don down each else ended "
+    "enough even ever every everyone everything feel feeling feels felt few for from get gets getting go goes going "
+    "gone good got had has have having he her here hers herself him himself his how however i if in into is it its "
+    "itself just keep kind know knew last later let like little long look lot made make makes many may me might mine "
+    "more most much must my myself never new next no nobody none nor not nothing now of off oh ok okay old on once one "
+    "only or other our ours out over own people person quite rather re really right said same say see seem she should "
+    "since so some somebody someone something soon still such sure take than that the their theirs them then there "
+    "these they thing things think this those though time to today told too took two up us use used very was way we "
+    "well went were what when where which while who whole why will wish with without would yeah year yes yet you your "
+    "yours yourself actually able already done because lately yesterday tomorrow tonight week month".split()
+)
+_NEGATIONS = frozenset("not no never none nobody nothing cannot without hardly neither".split())
+
+_THIRD = {
+    "i": "they", "me": "them", "my": "their", "mine": "theirs", "myself": "themselves", "we": "they", "us": "them",
+    "our": "their", "ours": "theirs", "ourselves": "themselves", "i'm": "they are", "im": "they are",
+    "i've": "they have", "ive": "they have", "i'd": "they would", "i'll": "they will", "we're": "they are",
+    "we've": "they have", "we'd": "they would", "we'll": "they will",
+}  # fmt: skip
+_SECOND = {
+    "i": "you", "me": "you", "my": "your", "mine": "yours", "myself": "yourself", "we": "you", "us": "you",
+    "our": "your", "ours": "yours", "ourselves": "yourselves", "i'm": "you are", "im": "you are",
+    "i've": "you have", "ive": "you have", "i'd": "you would", "i'll": "you will", "we're": "you are",
+    "we've": "you have", "we'd": "you would", "we'll": "you will",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Part of an utterance, with its place."""
+
+    utterance: int
+    start: int
+    end: int
+    text: str
+
+    def evidence(self, note: str, weight: float) -> Evidence:
+        """The piece as what a conclusion rests on."""
+        return Evidence(
+            kind="text",
+            note=note,
+            weight=weight,
+            utterance=self.utterance,
+            start=self.start,
+            end=self.end,
+            text=self.text,
+        )
+
+
+def words(text: str) -> list[str]:
+    """Lower-case words, apostrophes straight."""
+    return [word.lower().replace("’", "'") for word in _WORD.findall(text)]
+
+
+def stem(word: str) -> str:
+    """Cuts common endings, so that "worried" meets "worry"."""
+    word = word.removesuffix("'s")
+    for ending, instead in (
+        ("ies", "y"),
+        ("ied", "y"),
+        ("ing", ""),
+        ("ed", ""),
+        ("es", ""),
+        ("ly", ""),
+        ("s", ""),
+    ):
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            word = word.removesuffix(ending) + instead
+            break
+    if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "sl":
+        word = word[:-1]
+    return word.removesuffix("e")
+
+
+def content(text: str) -> list[str]:
+    """Stems of the words that carry content, in order."""
+    return [stem(word) for word in words(text) if word not in _PLAIN and "'" not in word.removesuffix("'s")]
+
+
+def negations(text: str) -> int:
+    """How many words negate."""
+    return sum(word in _NEGATIONS or word.endswith("n't") for word in words(text))
+
+
+def sentences(text: str) -> list[str]:
+    """Sentences with their end marks."""
+    return [match.group().strip() for match in _SENTENCE.finditer(text)]
+
+
+def pieces(dialogue: Sequence[UtteranceData]) -> list[Piece]:
+    """Sentences and clauses of what the person said, with some content, oldest first."""
+    found: list[Piece] = []
+    for index, utterance in enumerate(dialogue):
+        if utterance.role != "speaker":
+            continue
+        for sentence in _SENTENCE.finditer(utterance.text):
+            begin = sentence.start()
+            cuts = [
+                0,
+                *(cut for m in _CLAUSE.finditer(sentence.group()) for cut in m.span()),
+                len(sentence.group()),
+            ]
+            for start, end in zip(cuts[::2], cuts[1::2], strict=True):
+                piece = _trimmed(utterance.text, index, begin + start, begin + end)
+                if piece and content(piece.text):
+                    found.append(piece)
+    return found
+
+
+def spans_of(stems: set[str], dialogue: Sequence[UtteranceData]) -> list[Piece]:
+    """The pieces that share words with a conclusion, those that share most first."""
+    shared = [(len(stems & set(content(piece.text))), piece) for piece in pieces(dialogue)]
+    return [piece for count, piece in sorted(shared, key=lambda pair: -pair[0]) if count]
+
+
+def third_person(text: str) -> str:
+    """What the person says of themselves, told of them: "my dog left me" → "their dog left them"."""
+    return _turned(text, _THIRD, "they")
+
+
+def second_person(text: str) -> str:
+    """What the person says of themselves, told to them: "my dog left me" → "your dog left you"."""
+    return _turned(text, _SECOND, "you")
+
+
+def _turned(text: str, table: dict[str, str], subject: str) -> str:
+    def turn(match: re.Match[str]) -> str:
+        word = match.group().lower().replace("’", "'")
+        if word in table:
+            return table[word]
+        return match.group()
+
+    turned = _WORD.sub(turn, text.replace("’", "'"))
+    turned = re.sub(rf"\b{subject} (?:am|is)\b", f"{subject} are", turned, flags=re.I)
+    turned = re.sub(rf"\b{subject} was\b", f"{subject} were", turned, flags=re.I)
+    return re.sub(
+        rf"\b(am|was) {subject}\b", lambda m: f"{'are' if m[1] == 'am' else 'were'} {subject}", turned
+    )
+
+
+def _trimmed(text: str, utterance: int, start: int, end: int) -> Piece | None:
+    lead = _LEAD.match(text[start:end])
+    start += lead.end() if lead else 0
+    while start < end and text[start] in _TRAILING:
+        start += 1
+    while end > start and text[end - 1] in _TRAILING:
+        end -= 1
+    return Piece(utterance, start, end, text[start:end]) if start < end else None

@@ -1,0 +1,169 @@
+"""Chains of random dialogues, unpicked, for a person to read.
+
+    python -m benchmarks.chains DIALOGUES.jsonl.gz --number 30 --seed 7 --output docs/chains.md
+
+Perception (the words alone) and reasoning run in this process. Lines of the input hold `emotion` and
+`turns` of `role` ("speaker" or "listener") and `text`, as in EmpatheticDialogues (Rashkin et al. 2019).
+"""
+
+import argparse
+import asyncio
+import gzip
+import json
+import random
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from empatheia.common.v1 import dialogue_pb2
+from empatheia.perception.v1 import perception_pb2
+
+from agents import emotion_cause, empathetic_response, event_scenario, response_goal, user_emotion
+from agents.step import Evidence, StepContext, StepResult, UtteranceData
+from runtime.clients.in_process import InProcessTransport
+from runtime.clients.transport import CallKey, Transport
+from runtime.rpc import PERCEIVE
+from runtime.settings import load_settings
+from services.perception.service import PerceptionService
+from services.reasoning.service import ReasoningService
+
+_ROLES = {"speaker": dialogue_pb2.ROLE_SPEAKER, "listener": dialogue_pb2.ROLE_LISTENER}
+_STEPS = (event_scenario, user_emotion, emotion_cause, response_goal)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A dialogue cut after one of the person's utterances."""
+
+    emotion: str
+    """What the person felt, as they said afterwards."""
+    dialogue: list[UtteranceData]
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A finished chain and its times."""
+
+    steps: list[StepResult]
+    first_sentence_s: float
+    total_s: float
+
+
+def samples(path: Path, number: int, seed: int) -> list[Sample]:
+    """Draws dialogues, each cut after a random utterance of the person."""
+    with gzip.open(path, "rt") as file:
+        rows: list[dict[str, Any]] = [json.loads(line) for line in file]
+    chance = random.Random(seed)
+    chance.shuffle(rows)
+    drawn = []
+    for row in rows:
+        turns = row["turns"]
+        ends = [index for index, turn in enumerate(turns) if turn["role"] == "speaker"]
+        if not ends:
+            continue
+        end = chance.choice(ends)
+        said = [UtteranceData(role=turn["role"], text=turn["text"]) for turn in turns[: end + 1]]
+        drawn.append(Sample(row["emotion"], said))
+        if len(drawn) == number:
+            break
+    return drawn
+
+
+async def chain(transport: Transport, sample: Sample, turn_id: str, seed: int) -> Chain:
+    """Runs perception of the words and the five steps."""
+    heard = await _perceive(transport, sample, turn_id)
+    context = StepContext(
+        transport=transport,
+        turn_id=turn_id,
+        seed=seed,
+        dialogue=sample.dialogue,
+        labels={entry.label: entry.probability for entry in heard.labels.entries},
+        affect_confidence=heard.confidence,
+        perceived_evidence=[Evidence.from_proto(piece) for piece in heard.evidence],
+    )
+    began = time.monotonic()
+    for step in _STEPS:
+        context.steps.append(await step.conclude(context))
+    first: list[float] = []
+
+    async def on_text(text: str) -> None:
+        return
+
+    async def on_sentence(index: int, text: str) -> None:
+        first.append(time.monotonic() - began)
+
+    context.steps.append(await empathetic_response.write(context, on_text, on_sentence))
+    return Chain(context.steps, first[0], time.monotonic() - began)
+
+
+async def _perceive(transport: Transport, sample: Sample, turn_id: str) -> Any:
+    async def requests() -> AsyncIterator[perception_pb2.PerceiveRequest]:
+        history = [
+            dialogue_pb2.Utterance(role=_ROLES[said.role], text=said.text) for said in sample.dialogue[:-1]
+        ]
+        start = perception_pb2.PerceiveStart(text=sample.dialogue[-1].text, history=history)
+        yield perception_pb2.PerceiveRequest(start=start)
+
+    async for response in transport.stream(PERCEIVE, requests(), CallKey(turn_id, "perceive")):
+        if response.HasField("perception"):
+            return response.perception.affect
+    raise RuntimeError("perception ended without a result")
+
+
+def page(drawn: list[Sample], chains: list[Chain], source: str, seed: int) -> str:
+    """The chains as Markdown."""
+    right = sum(
+        next(iter(chain.steps[1].distribution)) == sample.emotion
+        for sample, chain in zip(drawn, chains, strict=True)
+    )
+    firsts = sorted(chain.first_sentence_s for chain in chains)
+    lines = [
+        "# Thirty chains, unpicked" if len(drawn) == 30 else f"# {len(drawn)} chains, unpicked",
+        "",
+        f"Made by `python -m benchmarks.chains {source} --number {len(drawn)} --seed {seed}`: random dialogues,"
+        " cut at random, as they came. Perception read the words alone. "
+        f"Emotion right of 32: {right} of {len(drawn)}. Time from the start of the chain to the first sentence,"
+        f" median: {firsts[len(firsts) // 2]:.1f} s.",
+        "",
+    ]
+    for number, (sample, done) in enumerate(zip(drawn, chains, strict=True), 1):
+        lines += [f"## {number}. (said afterwards: {sample.emotion})", ""]
+        names = {"speaker": "**Person**", "listener": "Listener"}
+        lines += [f"> {names[said.role]}: {' '.join(said.text.split())}  " for said in sample.dialogue] + [""]
+        for step in done.steps:
+            quoted = f"; “{step.evidence[0].text}”" if step.evidence and step.evidence[0].text else ""
+            lines.append(f"- {step.name.replace('_', ' ')}: {step.text} *({step.confidence:.2f}{quoted})*")
+        lines.append("")
+    return "\n".join(lines)
+
+
+async def run(path: Path, number: int, seed: int) -> str:
+    """Starts the services and makes the page."""
+    settings = load_settings()
+    services = {"perception": PerceptionService(settings), "reasoning": ReasoningService(settings)}
+    for service in services.values():
+        await service.start()
+    transport = InProcessTransport(services)
+    drawn = samples(path, number, seed)
+    chains = [await chain(transport, sample, f"chain-{i}", seed) for i, sample in enumerate(drawn)]
+    for service in services.values():
+        await service.stop()
+    return page(drawn, chains, path.name, seed)
+
+
+def main() -> None:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("dialogues", type=Path)
+    parser.add_argument("--number", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--output", type=Path, required=True)
+    arguments = parser.parse_args()
+    text = asyncio.run(run(arguments.dialogues, arguments.number, arguments.seed))
+    arguments.output.write_text(text)
+
+
+if __name__ == "__main__":
+    main()
