@@ -10,6 +10,7 @@ import wave
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import numpy as np
 from empatheia.avatar.v1 import avatar_pb2
 from empatheia.common.v1 import content_pb2, dialogue_pb2, style_pb2
 from empatheia.disentangler.v1 import disentangler_pb2
@@ -26,9 +27,11 @@ from runtime.settings import load_settings
 
 HERE = Path(__file__).parent
 AVATAR = "jonas"
-PROFILE = dialogue_pb2.Profile(age="young", gender="male", timbre="mid")
+PROFILE = dialogue_pb2.Profile(age="young", gender="male", timbre="low")
 EMOTION = "sad"
 SEED = 7
+ROOM_DB = -55
+"""Noise of the room: no microphone hears the digital silence that a synthesiser leaves between words."""
 KEY = CallKey(turn_id="examples", step="make_media")
 
 
@@ -55,7 +58,7 @@ async def style(transport: InProcessTransport) -> style_pb2.Style:
 async def speak(
     transport: InProcessTransport, segments: list[content_pb2.ContentSegment], manner: style_pb2.Style
 ) -> list[speech_pb2.SynthesizeResponse]:
-    """All that the speech service answers."""
+    """All that the speech service answers, as heard in a quiet room."""
 
     async def requests() -> AsyncIterator[speech_pb2.SynthesizeRequest]:
         start = speech_pb2.SynthesizeStart(style=manner, profile=PROFILE, seed=SEED)
@@ -63,7 +66,14 @@ async def speak(
         for segment in segments:
             yield speech_pb2.SynthesizeRequest(segment=segment)
 
-    return [response async for response in transport.stream(SYNTHESIZE, requests(), KEY)]
+    responses = [response async for response in transport.stream(SYNTHESIZE, requests(), KEY)]
+    noise = np.random.default_rng(SEED)
+    for response in responses:
+        if response.WhichOneof("part") == "audio":
+            voice = np.frombuffer(response.audio.data, np.int16)
+            room = noise.normal(0, 32768 * 10 ** (ROOM_DB / 20), len(voice))
+            response.audio.data = np.clip(voice + room, -32768, 32767).astype(np.int16).tobytes()
+    return responses
 
 
 async def show(
