@@ -114,13 +114,16 @@ async def perceive(
             for part in parts(stream_id, header, data):
                 yield perception_pb2.PerceiveRequest(media=part)
 
+    perception: perception_pb2.Perception | None = None
     async for response in turn.transport.stream(PERCEIVE, requests(), turn.key("perceive")):
         if response.HasField("partial"):
             turn.emit(transcript=response.partial)
         else:
-            turn.emit(perceived=response.perception)
-            return _data(response.perception)
-    raise Internal("perception ended without a result", reason="NO_RESULT", service="perception")
+            perception = response.perception
+    if perception is None:
+        raise Internal("perception ended without a result", reason="NO_RESULT", service="perception")
+    turn.emit(perceived=perception)
+    return _data(perception)
 
 
 def utterance_to_proto(utterance: UtteranceData) -> dialogue_pb2.Utterance:

@@ -82,10 +82,13 @@ async def _turns(
 
 
 async def _turn(transport: GrpcTransport, request: dialogue_pb2.RespondRequest) -> dialogue_pb2.Reply:
+    reply: dialogue_pb2.Reply | None = None
     async for response in transport.stream(RESPOND, request, CallKey("", "bench")):
         if response.event.HasField("reply"):
-            return response.event.reply
-    raise Internal("a turn ended without a reply", reason="NO_RESULT")
+            reply = response.event.reply
+    if reply is None:
+        raise Internal("a turn ended without a reply", reason="NO_RESULT")
+    return reply
 
 
 def _outside_models(trace: Trace) -> float:

@@ -44,10 +44,13 @@ async def play(
         EmpatheiaError: The turn failed.
     """
     key = CallKey(request.options.resume_turn_id or uuid.uuid4().hex, "respond")
+    reply: dialogue_pb2.Reply | None = None
     async with aclosing(transport.stream(RESPOND, request, key)) as responses:  # type: ignore[type-var]
         async for response in responses:
             for sink in sinks:
                 sink.add(response.event)
             if response.event.HasField("reply"):
-                return response.event.reply
-    raise Internal("the gateway ended the turn without a reply", reason="NO_REPLY", service="gateway")
+                reply = response.event.reply
+    if reply is None:
+        raise Internal("the gateway ended the turn without a reply", reason="NO_REPLY", service="gateway")
+    return reply

@@ -87,13 +87,16 @@ class TurnRunner:
             with within(root):
                 task = asyncio.create_task(self._run_graph(first, turn))
             task.add_done_callback(lambda _: events.put_nowait(None))
+            replied = False
             try:
                 while (event := await events.get()) is not None:
                     self._note(event, root)
+                    replied = replied or event.HasField("reply")
                     yield event
                 await task
             finally:
-                if not task.done():
+                # After the reply only its checkpoint is left to write.
+                if not replied:
                     task.cancel()
                 with suppress(asyncio.CancelledError, EmpatheiaError):
                     await task
