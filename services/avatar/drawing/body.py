@@ -31,6 +31,8 @@ def paint_backdrop(pixels: NDArray[np.uint8], colours: Backdrop) -> None:
 def paint_body(layer: Layer, shape: HeadShape, skin: Skin, dress: Dress) -> None:
     """Paints neck and clothing on a layer."""
     target = layer.canvas
+    # A short face leaves no long neck.
+    target.translate(0, 0.9 * (shape.chin_y - 140))
     bottom = FRAME - CENTRE[1] + 30
     broad = shape.head.neck
     light, shade = rgb(skin.light), rgb(skin.shade)

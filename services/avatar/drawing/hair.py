@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from services.avatar.drawing.geometry import HeadShape, Points, curve, smooth
 from services.avatar.drawing.layers import Layer
-from services.avatar.drawing.paint import fill, linear, mix, path, rgb, stroke
+from services.avatar.drawing.paint import Rgb, fill, linear, mix, path, rgb, stroke
 from services.avatar.profiles.schema import Hair
 
 Guide = Sequence[tuple[float, float]]
@@ -116,6 +116,10 @@ class HairPainter:
             linear((0, -170), (0, 240), [(tone, 0), (self._root * light * 0.7, 0.5), (tone, 1)]),
         )
 
+    def tone(self, light: float) -> Rgb:
+        """Colour of the hair, from the dark of its roots (0) to its tips (1)."""
+        return mix(self._root, self._tip, light)
+
     def curls(self, target: skia.Canvas, centres: Points, size: float, light: NDArray[np.float64]) -> None:
         """Paints small coils at some places, each with its own light."""
         for (x, y), tone in zip(centres.tolist(), light.tolist(), strict=True):
@@ -150,7 +154,7 @@ def paint_beard(layer: Layer, hair: Hair, shape: HeadShape, seed: int) -> None:
     free = ((x / (0.98 * s.mouth_width)) ** 2 + ((y - s.mouth_y - 3) / 13) ** 2) < 1
     chance = np.clip(np.maximum.reduce([jaw * cheek, side, chin * (1 - smooth(away, 70, 90)), lip]), 0, 1)
     chance = np.maximum(chance, jaw * smooth(y, s.mouth_y - 6, s.mouth_y + 10))
-    keep = (rng.uniform(0, 1, len(p)) < chance * (0.25 + 0.75 * hair.beard)) & ~free
+    keep = (rng.uniform(0, 1, len(p)) < chance**1.6 * (0.25 + 0.75 * hair.beard)) & ~free
     inside = path(curve(s.outline, closed=True))
     layer.canvas.save()
     layer.canvas.clipPath(path(curve(s.outline * 1.012, closed=True)), True)
@@ -199,13 +203,13 @@ def _long_front(h: HairPainter, target: skia.Canvas) -> None:
         [(20, -184), (76, -168), (117, -104), (125, -10), (132, 86), (137, 162), (118, 252)],
         [(20, -170), (70, -148), (108, -86), (114, 2), (116, 84), (124, 156), (104, 250)],
         [(20, -150), (58, -126), (92, -72), (102, 4), (100, 80), (106, 150), (92, 240)],
-        [(20, -134), (40, -112), (72, -64), (92, 6), (95, 70), (98, 130), (96, 200)],
+        [(20, -134), (40, -112), (72, -64), (92, 6), (95, 70), (94, 142), (82, 232)],
     ]
     left = [
         [(22, -184), (-58, -172), (-115, -108), (-125, -10), (-132, 86), (-138, 162), (-118, 252)],
         [(22, -170), (-50, -154), (-106, -92), (-114, 0), (-117, 84), (-124, 156), (-104, 250)],
         [(22, -150), (-38, -132), (-90, -80), (-103, 2), (-101, 80), (-107, 150), (-92, 240)],
-        [(22, -134), (-22, -118), (-66, -74), (-91, 2), (-95, 70), (-98, 130), (-96, 200)],
+        [(22, -134), (-22, -118), (-66, -74), (-91, 2), (-95, 70), (-94, 142), (-82, 232)],
     ]
     h.locks(target, right, 420, light=0.90, loose=2.4, width=1.3, fringe=0.14)
     h.locks(target, left, 480, light=1.0, loose=2.4, width=1.3, fringe=0.14)
@@ -288,9 +292,74 @@ def _swept_front(h: HairPainter, target: skia.Canvas) -> None:
     h.locks(target, top, 460, light=1.0, loose=2.0, width=1.4)
 
 
+def _bob_back(h: HairPainter, target: skia.Canvas) -> None:
+    h.mass(target, [(0, -166), (76, -150), (114, -84), (119, 0), (116, 70), (94, 120), (40, 126)], 0.6)
+
+
+def _bob_front(h: HairPainter, target: skia.Canvas) -> None:
+    for side, light in ((1, 0.84), (-1, 1.0)):
+        guides = [
+            [(side * x, y) for x, y in g]
+            for g in (
+                [(-4, -184), (70, -170), (115, -104), (122, -10), (121, 62), (98, 124)],
+                [(-4, -170), (64, -150), (106, -88), (113, 0), (110, 64), (90, 120)],
+                [(-4, -152), (56, -132), (94, -78), (99, 0), (97, 62), (84, 112)],
+                [(20, -140), (60, -118), (86, -66), (90, 2), (90, 56), (83, 98)],
+            )
+        ]
+        h.locks(target, guides, 420, light=light, loose=1.6, width=1.3, fringe=0.06)
+    fan = [
+        [(-58, -156), (-86, -112), (-93, -50)],
+        [(-34, -166), (-56, -118), (-60, -46)],
+        [(-8, -172), (-14, -120), (-14, -45)],
+        [(20, -168), (32, -118), (34, -45)],
+        [(44, -160), (66, -114), (72, -48)],
+        [(58, -152), (84, -108), (93, -52)],
+    ]
+    h.locks(target, fan, 460, loose=1.6, width=1.4, fringe=0.10)
+
+
+def _bun_back(h: HairPainter, target: skia.Canvas) -> None:
+    h.mass(target, [(0, -150), (70, -140), (102, -84), (102, -20), (88, 26), (64, 50), (20, 54)], 0.62)
+    knot = [
+        [(-30, -170), (-36, -196), (-8, -214), (26, -206), (34, -180)],
+        [(-22, -168), (-26, -190), (-4, -204), (20, -198), (26, -176)],
+        [(-10, -166), (-12, -182), (0, -190), (12, -186), (14, -172)],
+    ]
+    target.drawCircle(0, -184, 31, fill(h.tone(0.4)))
+    h.locks(target, knot, 170, light=0.88, loose=1.2, width=1.4)
+
+
+def _bun_front(h: HairPainter, target: skia.Canvas) -> None:
+    back = [
+        [(-92, 14), (-104, -20), (-112, -64), (-96, -122)],
+        [(-90, -34), (-102, -72), (-100, -112), (-70, -152)],
+        [(-76, -80), (-86, -116), (-74, -146), (-44, -170)],
+        [(-44, -108), (-50, -142), (-40, -162), (-20, -180)],
+        [(-8, -118), (-8, -148), (-4, -168), (0, -184)],
+        [(30, -114), (36, -146), (32, -166), (18, -181)],
+        [(68, -90), (78, -124), (68, -150), (42, -171)],
+        [(88, -42), (100, -80), (98, -116), (68, -153)],
+        [(92, 14), (104, -20), (112, -64), (96, -122)],
+    ]
+    h.locks(target, back, 760, light=0.96, loose=1.5, width=1.3)
+
+
+def _crop_front(h: HairPainter, target: skia.Canvas) -> None:
+    rng = np.random.default_rng(9)
+    p = _ball(rng, 6500, 112, 124, -54)
+    hairline = ((p[:, 0] / 90) ** 2 + ((p[:, 1] + 6) / 106) ** 2) > 1
+    skull = ((p[:, 0] / 108) ** 2 + ((p[:, 1] + 40) / 122) ** 2) < 1
+    p = p[hairline & skull & (p[:, 1] < -14)]
+    h.curls(target, p[np.argsort(-p[:, 1])], 3.4, _curly_light(p))
+
+
 _STYLES = {
     "long": (_long_back, _long_front),
     "short": (_short_back, _short_front),
     "curly": (_curly_back, _curly_front),
     "swept": (_short_back, _swept_front),
+    "bob": (_bob_back, _bob_front),
+    "bun": (_bun_back, _bun_front),
+    "crop": (_short_back, _crop_front),
 }

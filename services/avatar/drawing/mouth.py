@@ -50,19 +50,18 @@ def mouth_lines(shape: HeadShape, pose: Pose) -> MouthLines:
     lift = 4.4 + 9.5 * _blend(pose, "mouthSmile", left) - 8.5 * _blend(pose, "mouthFrown", left)
     away = np.abs(_T)
     line = -lift * (away**1.7 - 0.22) + 0.28 * drop * away**2
-    line += 0.9 * (1 - pose.both("mouthSmile")) * np.exp(-((_T / 0.16) ** 2)) - 0.8 * np.exp(
-        -(((away - 0.42) / 0.22) ** 2)
-    )
+    wave = 0.9 * np.exp(-((_T / 0.16) ** 2)) - 0.8 * np.exp(-(((away - 0.42) / 0.22) ** 2))
+    line += wave * (1 - pose.both("mouthSmile"))
     line += 2.0 * pose["mouthClose"] * jaw * 3
     line -= 2.0 * pose["mouthShrugLower"] * (1 - away**2)
     bow = np.clip(1 - away ** (2.5 - 0.5 * rounded), 0, 1) ** (0.72 - 0.22 * rounded)
     full = shape.head.lips
     press = pose.both("mouthPress")
-    thin = 1 - 0.10 * pose.both("mouthSmile") - 0.10 * pose.both("mouthStretch") + 0.20 * rounded
+    thin = 1 - 0.24 * pose.both("mouthSmile") - 0.10 * pose.both("mouthStretch") + 0.20 * rounded
     upper = 8.6 * full * thin * (1 - 0.55 * pose["mouthRollUpper"] - 0.22 * press)
     lower = 10.4 * full * thin * (1 - 0.60 * pose["mouthRollLower"] - 0.20 * press)
     cupid = 1 + 0.13 * np.exp(-(((away - 0.27) / 0.13) ** 2)) - 0.15 * np.exp(-((_T / 0.10) ** 2))
-    swell_up = np.clip(1 - away**2.0, 0, 1) ** 0.88 * cupid
+    swell_up = np.clip(1 - away**1.7, 0, 1) ** 1.05 * cupid
     swell_low = np.clip(1 - away**3.0, 0, 1) ** 0.66
     x = half * _T
     base = shape.mouth_y
@@ -86,7 +85,7 @@ class MouthPainter:
     def __init__(self, shape: HeadShape, skin: Skin) -> None:
         """Mixes the colours."""
         self._shape = shape
-        self._lips = rgb(skin.lips)
+        self._lips = mix(rgb(skin.lips), rgb(skin.light), 0.10)
         self._shade = rgb(skin.shade)
         self._light = rgb(skin.light)
         self._deep = mix(self._lips * 0.36, np.array((0.16, 0.04, 0.04)), 0.5)
@@ -247,4 +246,4 @@ class MouthPainter:
             target.drawPath(path(lens), fill(self._deep, 0.82 * strength, 0.5 * scale))
         for corner, inward in ((inner_up[0], 1), (inner_up[-1], -1)):
             x, y = corner.tolist()
-            target.drawCircle(x + inward * 0.4 * scale, y, 2.0 * scale, fill(self._deep, 0.50, 1.3 * scale))
+            target.drawCircle(x + inward * 0.4 * scale, y, 2.0 * scale, fill(self._deep, 0.36, 1.3 * scale))

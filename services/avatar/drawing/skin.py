@@ -103,7 +103,7 @@ def _shade(
     hollow = np.clip((cv2.GaussianBlur(soft, (0, 0), 9 / step) - soft) / 7, -0.6, 1)
     tone = smooth(wrapped - 0.16 * hollow, 0.16, 1.0)
     base, dark = rgb(skin.light), rgb(skin.shade)
-    middle = mix(base, dark, 0.42) * (1.03, 0.98, 0.95)
+    middle = mix(base, dark, 0.42) * (1.015, 0.99, 0.965)
     # Three colours instead of two: skin glows red where light turns to shade.
     low = dark + (middle - dark) * np.clip(tone * 2, 0, 1)[..., None]
     colour = low + (base - middle) * np.clip(tone * 2 - 1, 0, 1)[..., None]

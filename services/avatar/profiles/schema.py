@@ -74,7 +74,7 @@ class Eyes(_Strict):
 class Hair(_Strict):
     """Cut and colour of the hair."""
 
-    style: Literal["long", "short", "curly", "swept", "bob", "bun"]
+    style: Literal["long", "short", "curly", "swept", "bob", "bun", "crop"]
     root: Colour
     tip: Colour
     shine: Colour
