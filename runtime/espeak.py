@@ -28,7 +28,15 @@ _VOICES = {
     "en-us": "phonemes en-us\ndictrules 3 6\nstressLength 140 120 190 170 0 0 255 300",
     "en-gb": "phonemes en\ndictrules 1",
 }
-_STEADY = "flutter 0\nroughness 0\n"
+_HEIGHTS = (80, 80, 70, 70, 80, 80, 70, 70, 70)
+_STEADY = "".join(
+    (
+        "flutter 0\nroughness 0\nconsonants 125 125\n",
+        *(f"formant {i} 100 {height} 150\n" for i, height in enumerate(_HEIGHTS)),
+    )
+)
+"""Wider, lower formants and stronger consonants than the stock voice: less nasal and better understood (word
+error rate of pocketsphinx on 12 sentences 0.20 against 0.36)."""
 _SHORTEST_PAUSE_S = 0.03
 
 _PRIMARY, _SECONDARY = "ˈ", "ˌ"

@@ -81,18 +81,18 @@ class SpeechService(Service):
                 sample_rate=rate, channels=1, model=self._backend.model, synthetic=True
             )
         )
-        sent, worked_s, following = 0, 0.0, None
+        sent, following = 0, None
+        work_s: list[float] = []
         async for request in incoming:
             if request.WhichOneof("part") != "segment":
                 raise InvalidInput.of("part", "only segments may follow the start")
             segment = request.segment
             check_segment(segment, following, self.settings.limits.max_text_chars)
             following = segment.index + 1
-            started = time.monotonic()
             with span(
                 Spans.MODEL.format(name="voice"), {Attributes.MODEL_ID: self._backend.model.model_id}
             ) as current:
-                async with aclosing(self._spoken(segment, manner)) as parts:
+                async with aclosing(self._spoken(segment, manner, work_s)) as parts:
                     origin = sent
                     async for part in parts:
                         if isinstance(part, content_pb2.ContentSegment):
@@ -107,25 +107,37 @@ class SpeechService(Service):
                         sent += len(part)
                         yield speech_pb2.SynthesizeResponse(audio=audio)
                 annotate(current, {Attributes.AUDIO_S: (sent - origin) / rate})
-            worked_s += time.monotonic() - started
         yield speech_pb2.SynthesizeResponse(
-            summary=speech_pb2.SpeechSummary(duration_s=sent / rate, synthesis_ms=worked_s * 1000)
+            summary=speech_pb2.SpeechSummary(duration_s=sent / rate, synthesis_ms=sum(work_s) * 1000)
         )
 
     async def _spoken(
-        self, segment: content_pb2.ContentSegment, manner: Manner
+        self, segment: content_pb2.ContentSegment, manner: Manner, work_s: list[float]
     ) -> AsyncGenerator[content_pb2.ContentSegment | NDArray[np.int16], None]:
-        """The segment as spoken, then its samples in chunks."""
+        """The segment as spoken, then its samples in chunks; adds the time of each step to `work_s`."""
         size = round(_CHUNK_S * self._backend.sample_rate)
 
         def work(stopped: threading.Event) -> Iterator[content_pb2.ContentSegment | NDArray[np.int16]]:
+            started = time.monotonic()
             take: Take = self._backend.speak(segment, manner, stopped)
+            work_s.append(time.monotonic() - started)
             yield take.segment
-            yield from rechunked(take.blocks, size)
+            yield from rechunked(_timed(take.blocks, work_s), size)
 
         async with aclosing(iterate_in_thread(work)) as parts:  # type: ignore[type-var]
             async for part in parts:
                 yield part
+
+
+def _timed(blocks: Iterator[NDArray[np.int16]], work_s: list[float]) -> Iterator[NDArray[np.int16]]:
+    """Notes how long each block took to make; waiting for the listener does not count."""
+    while True:
+        started = time.monotonic()
+        block = next(blocks, None)
+        work_s.append(time.monotonic() - started)
+        if block is None:
+            return
+        yield block
 
 
 def rechunked(blocks: Iterator[NDArray[np.int16]], size: int) -> Iterator[NDArray[np.int16]]:

@@ -33,26 +33,31 @@ class Timbre:
         octaves = np.log2(np.maximum(hertz, _TILT_FROM_HZ) / _TILT_FROM_HZ)
         self._gain = 10 ** (tilt * octaves / 10)
         weights = k_power(hertz, sample_rate)
-        before, after = reference @ weights, self.envelope(reference[None])[0] @ weights
+        before, after = reference @ weights, self.envelope(reference[None], np.ones(1, bool))[0] @ weights
         self._gain *= before / after
         noise_by_hertz = 0.2 + 0.8 * np.minimum(1.0, hertz / _BREATH_FULL_HZ)
         self._breath = 1 - 0.75 * controls.breathiness * noise_by_hertz
 
-    def envelope(self, power: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Shifts formants and tilts the spectrum.
+    def envelope(self, power: NDArray[np.float64], voiced: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Tilts the spectrum, and shifts the formants of what is voiced.
+
+        Hiss and bursts stay where they are: they are made at the teeth and depend little on the size of the
+        tract, and shifted they are understood worse.
 
         Args:
             power: Power envelopes, (frames, bins).
+            voiced: For each frame, (frames,).
         """
         low = self._places.astype(int)
         share = self._places - low
         high = np.minimum(low + 1, power.shape[1] - 1)
-        shifted = power[:, low] * (1 - share) + power[:, high] * share
+        shifted = power.copy()
+        shifted[voiced] = power[voiced][:, low] * (1 - share) + power[voiced][:, high] * share
         coloured: NDArray[np.float64] = np.maximum(shifted * self._gain, _FLOOR)
         return coloured
 
     def aperiodicity(self, ratio: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Moves formants with the envelope and adds breath.
+        """Adds breath.
 
         Args:
             ratio: Noise as a share of amplitude, (frames, bins), 0 to 1.

@@ -151,7 +151,7 @@ class EspeakWorldBackend(SpeechBackend):
         f0 = np.where(voiced, melody[wanted], 0.0)
         samples = pyworld.synthesize(
             f0,
-            np.ascontiguousarray(timbre.envelope(envelope)),
+            np.ascontiguousarray(timbre.envelope(envelope, voiced)),
             np.ascontiguousarray(timbre.aperiodicity(noise)),
             SAMPLE_RATE,
             FRAME_S * 1000,
