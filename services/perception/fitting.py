@@ -1,6 +1,7 @@
 """Fits a `Judge` and measures it: what the trainings of all modalities share."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -39,8 +40,19 @@ class Part:
     """(N,)."""
 
 
-def fit(train: Part, valid: Part, labels: tuple[str, ...], recipe: Recipe, seed: int = 0) -> Judge:
-    """Trains an ensemble; its temperature and reliability are measured on `valid`."""
+def fit(
+    train: Part, valid: Part, labels: tuple[str, ...], recipe: Recipe, classes: Mapping[str, str], seed: int
+) -> Judge:
+    """Trains an ensemble; its temperature and reliability are measured on `valid`.
+
+    Args:
+        train: What it learns from.
+        valid: What it is measured on.
+        labels: What `target` counts.
+        recipe: How it is trained.
+        classes: The class (of 7, or neutral) of each label: reliability is measured over these.
+        seed: Of everything random.
+    """
     mean = train.features.astype(np.float32).mean(axis=0)
     scale = train.features.astype(np.float32).std(axis=0) + 1e-4
     normal = torch.from_numpy(np.clip((train.features - mean) / scale, -6, 6).astype(np.float32))
@@ -50,19 +62,14 @@ def fit(train: Part, valid: Part, labels: tuple[str, ...], recipe: Recipe, seed:
     w1, b1, w2, b2 = (np.stack(arrays) for arrays in zip(*members, strict=True))
     judge = Judge(labels, mean, scale, w1, b1, w2, b2, 1.0, 0.0)
     logits = judge.logits(valid.features.astype(np.float32))
-    chance = 1 / len(np.unique(valid.target))
-    recall = balanced_accuracy(logits.argmax(axis=1), valid.target)
-    return Judge(
-        labels,
-        mean,
-        scale,
-        w1,
-        b1,
-        w2,
-        b2,
-        _temperature(logits, valid.target),
-        (recall - chance) / (1 - chance),
-    )
+    judge = replace(judge, temperature=_temperature(logits, valid.target))
+    names = sorted(set(classes.values()))
+    membership = np.array([[classes[label] == name for name in names] for label in labels])
+    guess = (judge.probabilities(valid.features.astype(np.float32)) @ membership).argmax(axis=1)
+    target_class = membership.argmax(axis=1)[valid.target]
+    chance = 1 / len(np.unique(target_class))
+    recall = balanced_accuracy(guess, target_class)
+    return replace(judge, reliability=(recall - chance) / (1 - chance))
 
 
 def _member(
@@ -84,7 +91,7 @@ def _member(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.rate, total_steps=steps)
     loss = torch.nn.CrossEntropyLoss(weight, label_smoothing=recipe.smoothing)
     for _ in range(recipe.epochs):
-        for rows in torch.randperm(len(features)).split(recipe.batch):
+        for rows in torch.split(torch.randperm(len(features)), recipe.batch):
             optimizer.zero_grad()
             noisy = features[rows] + recipe.noise * torch.randn(len(rows), features.shape[1])
             loss(network(noisy), target[rows]).backward()

@@ -31,6 +31,8 @@ class Judgement:
     notes: tuple[str, ...] = ()
     word: str = ""
     """The judgement in one word, "neutral" among them: for sentences about conflicts."""
+    trust: float = 1.0
+    """How sure it is that the input was rightly read: words that were heard may have been misheard."""
     elapsed_ms: float = 0.0
 
     @property
@@ -45,9 +47,9 @@ class Judgement:
 
     @property
     def confidence(self) -> float:
-        """0 for a flat distribution over the classes, 1 for certainty."""
+        """0 for a flat distribution over the classes, 1 for certainty; times `trust`."""
         chance = 1 / len(CLASSES)
-        return max(0.0, (max(self.classes.values()) - chance) / (1 - chance))
+        return self.trust * max(0.0, (max(self.classes.values()) - chance) / (1 - chance))
 
 
 def absent(reason: str, *notes: str) -> Judgement:

@@ -23,6 +23,8 @@ from services.perception.recording import Clip, decode
 from services.perception.said import Said
 
 _FEATURE = {"text": "x_t", "speech": "x_s", "face": "x_v"}
+_CLEAR = 0.5
+"""Mean word confidence under which a transcript is called hard to make out."""
 _NEEDS_WORDS = "say something: type it in `text`, or speak it in a recording"
 
 
@@ -57,8 +59,10 @@ def perceive(
         transcript = _heard(backend, clip, spans, stopped)
         if transcript is not None and not stopped.is_set():
             yield perception_pb2.PerceiveResponse(partial=transcript)
-        words = query.text if query.text.strip() else (transcript.text if transcript else "")
-        text = _start(pool, "text", lambda: _judge_text(backend, query.history, words))
+        typed = bool(query.text.strip())
+        words = query.text if typed else (transcript.text if transcript else "")
+        trust = 1.0 if typed or transcript is None else transcript.confidence
+        text = _start(pool, "text", lambda: _judge_text(backend, query.history, words, trust))
         judgements = {"text": text.result(), "speech": speech.result(), "face": face.result()}
     if stopped.is_set():
         return
@@ -127,8 +131,8 @@ def _heard(
 ) -> perception_pb2.Transcript | None:
     if clip.sound is None:
         return None
-    attributes = {Attributes.KIND: "LLM", Attributes.AUDIO_S: clip.audio_s}
-    with span(Spans.MODEL.format(name="asr"), attributes) as current:
+    with span(Spans.MODEL.format(name="asr"), {Attributes.KIND: "CHAIN"}) as current:
+        annotate(current, {Attributes.AUDIO_S: clip.audio_s})
         transcript = backend.transcribe(clip.sound, spans, stopped)
         annotate(
             current, {Attributes.OUTPUT_TEXT: transcript.text, Attributes.CONFIDENCE: transcript.confidence}
@@ -150,7 +154,9 @@ def _judge_face(backend: Backend, clip: Clip, stopped: threading.Event) -> Judge
     return backend.judge_face(clip, stopped) if clip.pictures else absent("no video")
 
 
-def _judge_text(backend: Backend, history: Sequence[dialogue_pb2.Utterance], words: str) -> Judgement:
+def _judge_text(
+    backend: Backend, history: Sequence[dialogue_pb2.Utterance], words: str, trust: float
+) -> Judgement:
     if not words:
         return absent("no words typed or heard")
     said = [
@@ -158,7 +164,11 @@ def _judge_text(backend: Backend, history: Sequence[dialogue_pb2.Utterance], wor
         for index, utterance in enumerate(history)
         if utterance.role == dialogue_pb2.ROLE_SPEAKER and utterance.text.strip()
     ]
-    return backend.judge_text([*said, Said(len(history), words)])
+    judgement = backend.judge_text([*said, Said(len(history), words)])
+    if not judgement.present or trust >= _CLEAR:
+        return replace(judgement, trust=trust)
+    note = f"the words were hard to make out (confidence {trust:.2f})"
+    return replace(judgement, trust=trust, notes=(*judgement.notes, note))
 
 
 def _nothing_said(clip: Clip, judgements: dict[str, Judgement]) -> InvalidInput:

@@ -19,8 +19,8 @@ from services.perception.perceiver import Query, perceive
 
 _LANGUAGES = ("en",)
 _NOTICES = (
-    "The judges of text, voice and face were trained on non-commercial data (EmpatheticDialogues CC BY-NC 4.0, "
-    "RAVDESS CC BY-NC-SA 4.0, photographs of unstated rights): not for commercial use.",
+    "The judges of text, voice and face were trained on non-commercial data (EmpatheticDialogues "
+    "CC BY-NC 4.0, RAVDESS CC BY-NC-SA 4.0, photographs of unstated rights): not for commercial use.",
     "An expression or a tone of voice is not a feeling; what is perceived is a guess with a confidence.",
 )
 
@@ -113,8 +113,8 @@ class PerceptionService(Service):
             )
         if len(start.history) > limits.max_history_utterances:
             raise TooMuch(
-                f"history: {len(start.history)} utterances, at most {limits.max_history_utterances} are taken; "
-                "leave out the oldest",
+                f"history: {len(start.history)} utterances, at most {limits.max_history_utterances} are "
+                "taken; leave out the oldest",
                 reason="HISTORY_TOO_LONG",
             )
         texts = [("text", start.text)] + [(f"history[{i}].text", u.text) for i, u in enumerate(start.history)]

@@ -14,6 +14,9 @@ from services.perception.recording import SAMPLE_RATE
 
 MODEL_ID = "pocketsphinx en-us"
 _FRAME_S = 0.01
+_PRIMER = np.random.default_rng(0).normal(0, 100, SAMPLE_RATE // 4).astype(np.int16)
+"""Faint noise, decoded before each utterance: the decoder keeps the Gaussians of its last frames, so that
+without it one person's recording would colour the next one's transcript."""
 _PART_S = 12.0
 """Longest stretch that is decoded in one go: the search slows down on longer ones."""
 
@@ -23,12 +26,7 @@ class Recognizer:
 
     def __init__(self) -> None:
         """Loads acoustic model, dictionary and language model from the wheel."""
-        # Batch normalisation looks at one utterance alone: the live kind would carry one person's
-        # recording over into the next.
-        self._decoder = Decoder(
-            samprate=SAMPLE_RATE, loglevel="FATAL", cmn="batch", maxhmmpf=3000, beam=1e-40, pbeam=1e-40,
-            wbeam=1e-20, lw=6.5,
-        )  # fmt: skip
+        self._decoder = Decoder(samprate=SAMPLE_RATE, loglevel="FATAL", cmn="batch", maxhmmpf=3000)
         self._lock = threading.Lock()
 
     def transcribe(
@@ -58,9 +56,8 @@ class Recognizer:
     def _hear(self, sound: NDArray[np.float32], start: float) -> list[perception_pb2.HeardWord]:
         peak = float(np.abs(sound).max(initial=0.0))
         pcm = (sound * (0.5 / max(peak, 1e-4)) * 32767).astype(np.int16)
-        self._decoder.start_utt()
-        self._decoder.process_raw(pcm.tobytes(), full_utt=True)
-        self._decoder.end_utt()
+        self._decode(_PRIMER)
+        self._decode(pcm)
         if self._decoder.hyp() is None:
             return []
         return [
@@ -73,6 +70,11 @@ class Recognizer:
             for part in self._decoder.seg()
             if part.word[0] not in "<[+"
         ]
+
+    def _decode(self, pcm: NDArray[np.int16]) -> None:
+        self._decoder.start_utt()
+        self._decoder.process_raw(pcm.tobytes(), full_utt=True)
+        self._decoder.end_utt()
 
 
 def _parts(spans: Sequence[affect_pb2.TimeSpan]) -> list[tuple[float, float]]:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from runtime.emotions import NEUTRAL
 from runtime.models import weight_hash
 from services.perception.judgement import Judgement, absent, flatten_neutral, spread
-from services.perception.model import WEIGHTS, Judge
 from services.perception.modalities import faces
+from services.perception.model import WEIGHTS, Judge
 from services.perception.recording import Picture
 
 MODEL_ID = "empatheia face affect"

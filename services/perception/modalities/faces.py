@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Grey = NDArray[np.uint8]
 
+_CASCADE = Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"
 _SIDE = 64
 _FIND_SIDE = 320
 _MIN_SHARE = 0.12
@@ -32,7 +34,7 @@ class Finder:
 
     def __init__(self) -> None:
         """Loads the cascade that comes with OpenCV."""
-        self._cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")
+        self._cascade = cv2.CascadeClassifier(str(_CASCADE))
 
     def find(self, grey: Grey) -> list[Box]:
         """All faces of a picture, the largest and most central first.
@@ -65,8 +67,7 @@ def crop(grey: Grey, box: Box) -> Grey | None:
     if not face.size or face.std() < _MIN_CONTRAST:
         return None
     small = cv2.resize(face, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
-    even: Grey = _contrast().apply(small)
-    return even
+    return _contrast().apply(small).astype(np.uint8)
 
 
 @cache
@@ -76,8 +77,7 @@ def _contrast() -> cv2.CLAHE:
 
 def features(face: Grey) -> Floats:
     """Histograms of oriented gradients (Dalal and Triggs 2005) of a face of `crop`; shape (D,)."""
-    values: Floats = _hog().compute(face).ravel()
-    return values.astype(np.float32)
+    return np.asarray(_hog().compute(face), np.float32).ravel()
 
 
 @cache

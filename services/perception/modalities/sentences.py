@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 from transformers import AutoModel, AutoTokenizer
+from transformers.utils.logging import disable_progress_bar
 
 Floats = NDArray[np.float32]
 
@@ -27,6 +28,7 @@ class Encoder:
 
     def __init__(self) -> None:
         """Loads weights and tokenizer from the package's folder; nothing is downloaded."""
+        disable_progress_bar()  # type: ignore[no-untyped-call]
         self._tokenizer = AutoTokenizer.from_pretrained(FOLDER)
         self._tokenizer.truncation_side = "left"
         self._model = AutoModel.from_pretrained(FOLDER).eval()

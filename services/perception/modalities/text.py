@@ -3,14 +3,13 @@
 import re
 from collections.abc import Sequence
 
-
 import numpy as np
 from empatheia.common.v1 import affect_pb2
 
 from runtime.models import weight_hash
 from services.perception.judgement import Judgement, absent
-from services.perception.model import WEIGHTS, Judge
 from services.perception.modalities.sentences import MODEL_ID, Encoder, sentence_vector
+from services.perception.model import WEIGHTS, Judge
 from services.perception.said import Said
 
 _PATH = WEIGHTS / "text.safetensors"

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from runtime.emotions import NEUTRAL
 from runtime.models import weight_hash
 from services.perception.judgement import Judgement, absent, flatten_neutral, spread
-from services.perception.model import WEIGHTS, Judge
 from services.perception.modalities import prosody
+from services.perception.model import WEIGHTS, Judge
 from services.perception.recording import SAMPLE_RATE
 
 MODEL_ID = "empatheia voice affect"
@@ -29,8 +29,6 @@ CLASS_OF_RAVDESS = {
 _PATH = WEIGHTS / "voice.safetensors"
 _MIN_VOICED_S = 0.15
 _WINDOW_S, _STEP_S = 1.5, 0.5
-_MIN_WINDOW_S = 0.5
-_MOST_EVIDENCE = 2
 _REMARKS = {
     "pitch_range_st": ("the pitch hardly moves", "the pitch moves widely"),
     "level_range_db": ("evenly loud", "loud and soft by turns"),
@@ -66,7 +64,7 @@ class VoiceModality:
         flat = flatten_neutral(classes, neutral)
         return Judgement(
             labels=spread(flat),
-            evidence=tuple(self._evidence(track, start, top)),
+            evidence=tuple(self._evidence(track, features, start, top)),
             reliability=self._judge.reliability,
             feature=features,
             model_id=MODEL_ID,
@@ -84,26 +82,31 @@ class VoiceModality:
             classes[klass] = classes.get(klass, 0.0) + probability
         return classes, classes.pop(NEUTRAL)
 
-    def _evidence(self, track: NDArray[np.float32], start: float, top: str) -> list[affect_pb2.Evidence]:
-        """The windows of the voice that speak most for a class, and what is noticeable there."""
+    def _evidence(
+        self, track: NDArray[np.float32], features: NDArray[np.float32], start: float, top: str
+    ) -> list[affect_pb2.Evidence]:
+        """What is noticeable in the voice as a whole, and where it speaks most for a class."""
         length, step = int(_WINDOW_S / prosody.FRAME_S), int(_STEP_S / prosody.FRAME_S)
-        found = []
-        for first in range(0, max(1, len(track) - length + step), step):
-            window = track[first : first + length]
-            if len(window) * prosody.FRAME_S < _MIN_WINDOW_S and first:
-                continue
-            features = prosody.features(window)[None]
-            weight = self._classes(features)[0][top]
-            begin = start + first * prosody.FRAME_S
-            span = affect_pb2.TimeSpan(start_s=begin, end_s=begin + len(window) * prosody.FRAME_S)
-            found.append(affect_pb2.Evidence(audio=span, note=self._remarks(features[0]), weight=weight))
-        found.sort(key=lambda evidence: -evidence.weight)
-        return found[:_MOST_EVIDENCE]
+        firsts = range(0, max(1, len(track) - length + 1), step)
+        windows = np.stack([prosody.features(track[first : first + length]) for first in firsts])
+        weights = [self._classes(window[None])[0][top] for window in windows]
+        best = int(np.argmax(weights))
+        whole = _evidence(start, len(track), self._remarks(features[0]), self._classes(features)[0][top])
+        if len(weights) == 1:
+            return [whole]
+        begin = start + firsts[best] * prosody.FRAME_S
+        return [whole, _evidence(begin, length, f"sounds most {top} here", weights[best])]
 
     def _remarks(self, features: NDArray[np.float32]) -> str:
         normal = (features - self._judge.mean) / self._judge.scale
-        remarks = []
-        for index, trait in enumerate(prosody.TRAITS):
-            if trait in _REMARKS and abs(normal[index]) > _REMARKABLE:
-                remarks.append(_REMARKS[trait][int(normal[index] > 0)])
+        remarks = [
+            _REMARKS[trait][int(normal[index] > 0)]
+            for index, trait in enumerate(prosody.TRAITS)
+            if trait in _REMARKS and abs(normal[index]) > _REMARKABLE
+        ]
         return ", ".join(remarks) or "nothing out of the ordinary"
+
+
+def _evidence(start: float, frames: int, note: str, weight: float) -> affect_pb2.Evidence:
+    span = affect_pb2.TimeSpan(start_s=start, end_s=start + frames * prosody.FRAME_S)
+    return affect_pb2.Evidence(audio=span, note=note, weight=weight)

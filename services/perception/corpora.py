@@ -1,0 +1,171 @@
+"""Reads the data sets that the judges are trained on, as features with right answers."""
+
+import csv
+import gzip
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from empatheia.common.v1 import media_pb2
+from numpy.typing import NDArray
+from scipy.sparse.csgraph import connected_components
+
+from services.perception.activity import speech_spans
+from services.perception.fitting import Part
+from services.perception.modalities import faces, prosody
+from services.perception.modalities.sentences import Encoder
+from services.perception.modalities.text import joined
+from services.perception.model import Floats
+from services.perception.recording import SAMPLE_RATE, decode
+
+_LOG = logging.getLogger(__name__)
+_BATCH = 64
+_VALID_ACTORS = (19, 20)
+_COPIES = 5
+_ALIKE = 0.9
+_FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A data set, split by person, dialogue or picture."""
+
+    labels: tuple[str, ...]
+    train: Part
+    valid: Part
+
+
+def dialogues(folder: Path) -> Corpus:
+    """EmpatheticDialogues: `train.jsonl.gz` and `valid.jsonl.gz` of {emotion, turns: [{role, text}]}."""
+    encoder = Encoder()
+    parts = [list(_turns(folder / f"{name}.jsonl.gz")) for name in ("train", "valid")]
+    labels = tuple(sorted({emotion for _, emotion in parts[1]}))
+    train, valid = (
+        Part(
+            _encoded(encoder, [text for text, _ in part]),
+            np.array([labels.index(emotion) for _, emotion in part]),
+        )
+        for part in parts
+    )
+    return Corpus(labels, train, valid)
+
+
+def _turns(path: Path) -> Iterator[tuple[str, str]]:
+    with gzip.open(path, "rt") as file:
+        for line in file:
+            dialogue = json.loads(line)
+            turns = [turn["text"] for turn in dialogue["turns"] if turn["role"] == "speaker"]
+            for count in sorted({1, len(turns)} - {0}):
+                if turns:
+                    yield joined(turns[:count]), dialogue["emotion"]
+
+
+def _encoded(encoder: Encoder, texts: Sequence[str]) -> Floats:
+    """Features of many texts; those of like length go together, which halves the padding."""
+    order = np.argsort([len(text) for text in texts])
+    blocks = [order[i : i + _BATCH] for i in range(0, len(order), _BATCH)]
+    result: Floats | None = None
+    for done, rows in enumerate(blocks):
+        features = encoder.encode([texts[row] for row in rows])
+        if result is None:
+            result = np.empty((len(texts), features.shape[1]), np.float32)
+        result[rows] = features
+        if done % 100 == 0:
+            _LOG.info("%d of %d texts", done * _BATCH, len(texts))
+    assert result is not None
+    return result
+
+
+def voices(folder: Path) -> Corpus:
+    """RAVDESS: recordings, and `labels.csv` with file, emotion, actor."""
+    with (folder / "labels.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    labels = tuple(sorted({row["emotion"] for row in rows}))
+    features = np.stack([_voice(folder / row["file"]) for row in rows])
+    target = np.array([labels.index(row["emotion"]) for row in rows])
+    held_back = np.array([int(row["actor"]) in _VALID_ACTORS for row in rows])
+    return Corpus(
+        labels, Part(features[~held_back], target[~held_back]), Part(features[held_back], target[held_back])
+    )
+
+
+def _voice(path: Path) -> Floats:
+    sound = decode(path.read_bytes(), media_pb2.MediaHeader(file_name=path.name), "file", 60).sound
+    assert sound is not None
+    spans = speech_spans(sound)
+    start, end = (spans[0].start_s, spans[-1].end_s) if spans else (0.0, len(sound) / SAMPLE_RATE)
+    return prosody.features(prosody.contours(sound[int(start * SAMPLE_RATE) : int(end * SAMPLE_RATE)]))
+
+
+def faces_of(folder: Path) -> Corpus:
+    """Photographs of faces, and `labels.csv` with file, expression."""
+    with (folder / "labels.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    labels = tuple(sorted({row["expression"] for row in rows}))
+    target = np.array([labels.index(row["expression"]) for row in rows])
+    finder = faces.Finder()
+    random = np.random.default_rng(0)
+    greys = [_grey(folder / row["file"]) for row in rows]
+    held_back = _held_back(greys, random)
+    train, valid = [], []
+    for grey, out in zip(greys, held_back, strict=True):
+        box = next(iter(finder.find(grey)), _usual_box(grey))
+        if out:
+            valid.append(_face(grey, box))
+        else:
+            train += [_face(grey, box)] + [_face(*_changed(grey, box, random)) for _ in range(_COPIES)]
+    return Corpus(
+        labels,
+        Part(np.stack(train), np.repeat(target[~held_back], _COPIES + 1)),
+        Part(np.stack(valid), target[held_back]),
+    )
+
+
+def _grey(path: Path) -> faces.Grey:
+    return _u8(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE))
+
+
+def _held_back(greys: Sequence[faces.Grey], random: np.random.Generator) -> NDArray[np.bool_]:
+    """A random fifth, near-duplicates always on the same side."""
+    thumbs = [cv2.resize(grey, (16, 16), interpolation=cv2.INTER_AREA).ravel() for grey in greys]
+    small = np.stack(thumbs).astype(np.float32)
+    small -= small.mean(axis=1, keepdims=True)
+    small /= np.linalg.norm(small, axis=1, keepdims=True) + 1e-6
+    groups, group = connected_components(small @ small.T > _ALIKE)
+    chosen: NDArray[np.bool_] = random.integers(0, _FOLDS, groups)[group] == 0
+    return chosen
+
+
+def _usual_box(grey: faces.Grey) -> faces.Box:
+    """Where the face is in most photographs, for those in which the cascade finds none."""
+    side = round(0.82 * min(grey.shape))
+    return faces.Box((grey.shape[1] - side) // 2, (grey.shape[0] - side) // 2, side)
+
+
+def _u8(picture: object) -> faces.Grey:
+    """OpenCV's stubs don't say that it keeps the type of its input."""
+    return np.asarray(picture, np.uint8)
+
+
+def _face(grey: faces.Grey, box: faces.Box) -> Floats:
+    face = faces.crop(grey, box)
+    return faces.features(_u8(cv2.resize(grey, (64, 64))) if face is None else face)
+
+
+def _changed(grey: faces.Grey, box: faces.Box, random: np.random.Generator) -> tuple[faces.Grey, faces.Box]:
+    """A copy turned, blurred and mirrored, with a box that is a little off, as a cascade's boxes are."""
+    centre = (box.x + box.side / 2, box.y + box.side / 2)
+    turn = cv2.getRotationMatrix2D(centre, random.uniform(-10, 10), 1)
+    height, width = grey.shape
+    copy: faces.Grey = _u8(cv2.warpAffine(grey, turn, (width, height), borderMode=cv2.BORDER_REPLICATE))
+    if random.random() < 0.5:
+        copy = _u8(cv2.GaussianBlur(copy, (0, 0), random.uniform(1, 5)))
+    side = box.side * random.uniform(0.9, 1.1)
+    x, y = (c - side / 2 + random.uniform(-0.05, 0.05) * box.side for c in centre)
+    if random.random() < 0.5:
+        copy, x = np.ascontiguousarray(copy[:, ::-1]), width - x - side
+    return copy, faces.Box(round(x), round(y), round(side))
