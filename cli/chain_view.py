@@ -14,6 +14,7 @@ TITLES = {
     "emotion_cause": "why",
     "response_goal": "what may help",
     "respond": "finding words",
+    "render": "speaking and drawing",
 }
 """What a step is called for a person."""
 
@@ -44,10 +45,15 @@ class ChainView:
                 self.turn_id, self.trace_id = event.started.turn_id, event.started.trace_id
                 self._wait_for("perceive")
             case "step_started":
-                if event.step_started.name in TITLES and not self._writing:
-                    self._wait_for(event.step_started.name)
+                # The parts of the reply begin together; what they wait for is its first words.
+                name = event.step_started.name
+                if name in TITLES and name != "render" and not self._writing:
+                    self._wait_for(name)
             case "perceived":
                 self._perceived(event.perceived)
+            case "step" if event.step.name == "response":
+                self.close()
+                self._wait_for("render")
             case "step":
                 self.show_step(event.step)
             case "text":
@@ -85,20 +91,19 @@ class ChainView:
 
     def show_step(self, step: dialogue_pb2.ChainStep) -> None:
         """Prints what a step concluded."""
-        if step.name == "response":
-            return
         if not self._chain:
-            if step.name == "user_emotion":
-                self._line(f"[dim]you feel[/] [magenta]{escape(step.text)}[/]")
+            if step.name == "user_emotion" and step.distribution.entries:
+                label = step.distribution.entries[0].label
+                self._line(f"[dim]you feel[/] [magenta]{escape(label)}[/]")
             return
         sure = f"{_percent(step.confidence)} · " if step.confidence else ""
         title = TITLES.get(step.name, step.name)
         self._line(f"[bold cyan]{escape(title)}[/] [dim]{sure}{step.elapsed_ms:.0f} ms[/]")
         self._line(f"  {escape(step.text)}")
-        likely = [e for e in step.distribution.entries[:3] if e.probability >= 0.01]
-        others = [f"{e.label} {_percent(e.probability)}" for e in likely]
-        if others:
-            self._line(f"  [dim]{escape(' · '.join(others))}[/]")
+        likely = [e for e in step.distribution.entries[:3] if e.probability >= 0.01 and e.label != step.text]
+        if likely:
+            shown = " · ".join(f"{e.label} {_percent(e.probability)}" for e in likely)
+            self._line(f"  [dim]{escape(shown)}[/]")
         strongest = sorted(step.evidence, key=lambda item: -item.weight)[:_EVIDENCE_SHOWN]
         for item in strongest:
             self._line(f"  [dim]↳ {escape(quote(item))}[/]")

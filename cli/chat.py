@@ -1,6 +1,6 @@
 """`empatheia chat`: a conversation in the terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -10,6 +10,8 @@ from cli.options import Config, Preset
 from cli.respond import Avatar, Seed
 
 if TYPE_CHECKING:
+    import asyncio
+
     from empatheia.dialogue.v1 import dialogue_pb2
 
     from cli.inputs import Query
@@ -35,45 +37,60 @@ def chat(
     from cli.options import settings_of
     from cli.outputs import check_folder
     from cli.start import ensure_running
+    from cli.turn import open_transport
 
     settings = settings_of(preset, config)
     if output:
         check_folder(output)
     settings = ensure_running(settings, preset, config)
     out.print(f"[dim]{_HELP}[/]")
-    asyncio.run(_chat(settings, avatar or "", seed or 0, output))
+    conversation = _Conversation(settings, avatar or "", seed or 0, output)
+    # Waiting for a line needs no event loop, and one would keep Ctrl-C from ending it.
+    with asyncio.Runner() as runner:
+        transport = open_transport(settings)
+        for line in _lines():
+            if line == "/why":
+                _explain(conversation.last)
+            else:
+                _say(runner, conversation, line, transport)
+        runner.run(transport.close())
 
 
-async def _chat(settings: "Settings", avatar: str, seed: int, output: Path | None) -> None:
-    import asyncio
+def _lines() -> Iterator[str]:
+    """What the person types, until the end."""
+    import readline  # noqa: F401 - lets `input` edit the line
 
     from rich.markup import escape
 
-    from cli.chain_view import ChainView
-    from cli.console import err, out, show_error
-    from cli.turn import open_transport
-    from runtime.errors import EmpatheiaError
+    from cli.console import err, out
 
-    conversation = _Conversation(settings, avatar, seed, output)
-    transport = open_transport(settings)
     while True:
         try:
-            line = (await asyncio.to_thread(out.input, "[bold]you[/] ")).strip()
+            line = out.input("[bold]you[/] ").strip()
         except EOFError:
             return
         if line in ("/quit", "/exit"):
             return
-        if line == "/why":
-            _explain(conversation.last)
-        elif line.startswith("/") and line.split()[0] not in ("/audio", "/video"):
+        if line.startswith("/") and line.split()[0] not in ("/audio", "/video", "/why"):
             err.print(f"[yellow]unknown command {escape(line.split()[0])}[/] [dim]{_HELP}[/]")
         elif line:
-            view = ChainView(out, chain=False)
-            try:
-                await conversation.say(line, transport, view)
-            except EmpatheiaError as error:
-                view.close()
-                show_error(error)
+            yield line
+
+
+def _say(runner: "asyncio.Runner", conversation: "_Conversation", line: str, transport: Any) -> None:
+    from cli.chain_view import ChainView
+    from cli.console import err, out, show_error
+    from runtime.errors import EmpatheiaError
+
+    view = ChainView(out, chain=False)
+    try:
+        runner.run(conversation.say(line, transport, view))
+    except EmpatheiaError as error:
+        view.close()
+        show_error(error)
+    except KeyboardInterrupt:
+        view.close()
+        err.print("[yellow]stopped[/]")
 
 
 class _Conversation:

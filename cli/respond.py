@@ -92,7 +92,8 @@ async def _respond(settings: "Settings", request: Any, output: Path, *, quiet: b
     view = ChainView(Console(quiet=True) if quiet else out)
     with ReplyWriter(output) as writer:
         try:
-            reply = await turn.play(turn.open_transport(settings), request, view, writer)
+            async with turn.open_transport(settings) as transport:
+                reply = await turn.play(transport, request, view, writer)
         except EmpatheiaError as error:
             if view.turn_id and error.exit_code == 3:
                 err.print(f"The turn can go on where it broke off: --resume {view.turn_id}")

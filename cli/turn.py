@@ -12,7 +12,7 @@ from runtime.rpc import RESPOND
 from runtime.settings import Settings
 
 if TYPE_CHECKING:
-    pass
+    from runtime.clients.grpc_transport import GrpcTransport
 
 
 class EventSink(Protocol):
@@ -23,8 +23,8 @@ class EventSink(Protocol):
         ...
 
 
-def open_transport(settings: Settings) -> Transport:
-    """Opens the way to the gateway."""
+def open_transport(settings: Settings) -> "GrpcTransport":
+    """Opens the way to the gateway; to be closed by the caller."""
     from runtime.clients.grpc_transport import GrpcTransport
 
     return GrpcTransport(settings)

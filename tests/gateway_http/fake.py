@@ -51,7 +51,7 @@ def evidence():
 def chain():
     conclusions = {
         "event_scenario": "The person's dog has died.",
-        "user_emotion": "sad",
+        "user_emotion": "They feel sad.",
         "emotion_cause": "The dog died.",
         "response_goal": "To comfort.",
         "response": "".join(WORDS),
