@@ -35,7 +35,7 @@ def list_traces(
     as_json: AsJson = False,
     limit: Annotated[int, typer.Option(min=1, help="Show at most so many.")] = 20,
     everything: Annotated[
-        bool, typer.Option("--all", help="Show traces that are not of turns, such as of a warm-up, too.")
+        bool, typer.Option("--all", help="Show traces that are not of turns, such as of a call by hand, too.")
     ] = False,
 ) -> None:
     """List the newest turns."""

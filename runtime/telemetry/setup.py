@@ -2,9 +2,11 @@
 
 import logging
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
+from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.grpc.exporter import __name__ as exporter_module
 from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
@@ -13,11 +15,14 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
-from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
+from opentelemetry.trace import Link, SpanKind, TraceState, get_current_span
+from opentelemetry.util.types import Attributes
 
 from runtime.settings import Settings
 from runtime.telemetry import metrics, tracing
-from runtime.telemetry.schema import Attributes
+from runtime.telemetry.schema import Attributes as Names
+from runtime.telemetry.schema import Spans
 from runtime.telemetry.store import StoreExporter, TraceStore
 
 # A collector that is away holds up the end of a process for no longer than this, spans and measures each.
@@ -75,9 +80,8 @@ def shutdown() -> None:
 
 def tracer_provider(resource: Resource, settings: Settings) -> TracerProvider:
     """Makes what spans go through: to the local store, to a collector, to both or to neither."""
-    # A provider of our own beside the global one, which Ray Serve takes for itself; and every span is
-    # kept, whatever share of its own spans Ray samples.
-    provider = TracerProvider(resource=resource, sampler=ALWAYS_ON)
+    # A provider of our own beside the global one, which Ray Serve takes for itself.
+    provider = TracerProvider(resource=resource, sampler=_Everything())
     if settings.telemetry.local_store:
         # Written at the end of each span, so that the trace is on disk when the turn's last event is seen.
         provider.add_span_processor(SimpleSpanProcessor(StoreExporter(trace_store(settings))))
@@ -86,6 +90,30 @@ def tracer_provider(resource: Resource, settings: Settings) -> TracerProvider:
             BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint, timeout=_OTLP_TIMEOUT_S))
         )
     return provider
+
+
+class _Everything(Sampler):
+    """Keeps every span, whatever share of its own Ray samples, but for warm-ups, which no call asked for."""
+
+    def should_sample(
+        self,
+        parent_context: Context | None,
+        trace_id: int,
+        name: str,
+        kind: SpanKind | None = None,
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = None,
+        trace_state: TraceState | None = None,
+    ) -> SamplingResult:
+        """Drops spans of models that hang from nothing."""
+        orphan = not get_current_span(parent_context).get_span_context().is_valid
+        if orphan and name.startswith(Spans.MODEL.format(name="")):
+            return SamplingResult(Decision.DROP)
+        return SamplingResult(Decision.RECORD_AND_SAMPLE, attributes, trace_state)
+
+    def get_description(self) -> str:
+        """Names the sampler."""
+        return "everything but warm-ups"
 
 
 def meter_provider(resource: Resource, settings: Settings) -> MeterProvider | None:
@@ -110,7 +138,7 @@ def resource_of(process: str, settings: Settings) -> Resource:
             "service.name": f"empatheia-{process}",
             "service.version": version("empatheia"),
             "process.pid": os.getpid(),
-            Attributes.PRESET: settings.preset,
+            Names.PRESET: settings.preset,
             # Phoenix groups traces by it.
             "openinference.project.name": "empatheia",
         }

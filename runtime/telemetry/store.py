@@ -111,7 +111,7 @@ class TraceStore:
         """Reads traces, the newest first, as they are asked for.
 
         Args:
-            turns_only: Leaves out others, e.g. of a model's warm-up.
+            turns_only: Leaves out others, e.g. of a single call made by hand.
         """
         for trace_id in self.ids():
             trace = self._read(trace_id)

@@ -23,6 +23,9 @@ SERVICE_EDGES: Mapping[str, tuple[str, ...]] = {
 }
 """The services that each node calls; adding a node or a service is changing a line."""
 
+DOOR_CALLS = frozenset({"avatar/ListAvatars"})
+"""Calls that the gateway makes itself, before any node runs."""
+
 _NAMES = re.compile(
     "|".join(
         [
@@ -88,7 +91,7 @@ def check_edges(spans: Iterable[SpanRecord], *, without: Collection[str] = ()) -
             service = span.name.partition("/")[0]
             if caller is not None:
                 called.setdefault(str(caller.attributes[Attributes.NODE]), set()).add(service)
-            elif service != "gateway":
+            elif service != "gateway" and span.name not in DOOR_CALLS:
                 problems.append(f"{span.name}: called by no node")
             answers = [child for child in by_id.values() if child.parent_id == span.span_id]
             if span.attributes.get(Attributes.RPC_STATUS) == "OK" and not any(

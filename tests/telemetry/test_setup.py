@@ -73,6 +73,17 @@ def test_after_shutdown_nothing_is_recorded(settings, store) -> None:
     assert store.ids() == []
 
 
+def test_a_warm_up_is_no_trace(settings, store) -> None:
+    configure("speech", settings)
+    with span(Spans.MODEL.format(name="voice")):
+        pass
+    assert store.ids() == []
+    with span("speech/Synthesize"), span(Spans.MODEL.format(name="voice")):
+        pass
+    (trace,) = store.recent(turns_only=False)
+    assert len(trace.spans) == 2
+
+
 def test_the_local_store_can_be_off(settings, store) -> None:
     configure("gateway", using(settings, local_store=False))
     with span(Spans.TURN):
