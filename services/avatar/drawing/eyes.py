@@ -156,7 +156,9 @@ class EyePainter:
         # Lid between crease and lashes: a little lighter in its middle, so that it reads as round.
         lid = path(np.concatenate([crease[4:-4], upper[::-1][3:-3]]))
         target.drawPath(lid, fill(mix(self._light, np.ones(3), 0.12), 0.16 + 0.12 * closed, 2.4 * scale))
-        target.drawPath(path(crease[2:-1], closed=False), stroke(deep, 1.5 * scale, 0.62 - 0.36 * closed, 0.75 * scale))
+        target.drawPath(
+            path(crease[2:-1], closed=False), stroke(deep, 1.5 * scale, 0.62 - 0.36 * closed, 0.75 * scale)
+        )
         target.drawPath(
             path(crease[3:-2] - (0, 2.0 * scale), closed=False), stroke(deep, 5 * scale, 0.20, 3 * scale)
         )

@@ -13,7 +13,7 @@ from services.avatar.drawing.paint import Rgb, canvas, image
 DETAIL = 1.4
 """Pixels of a layer for a pixel of the picture: keeps it sharp when it is bent."""
 
-_GRID = 12.0
+_GRID = 16.0
 _MARGIN = 22.0
 """How far the painted parts of a layer may move."""
 

@@ -19,6 +19,11 @@ _T = np.linspace(-1, 1, 37)
 """Places along the mouth, corner to corner."""
 
 
+_UPPER_GAPS = np.array([-0.77, -0.56, -0.30, 0.0, 0.30, 0.56, 0.77])
+_LOWER_GAPS = np.array([-0.64, -0.44, -0.22, 0.0, 0.22, 0.44, 0.64])
+"""Places between teeth, from the middle to the side of the mouth."""
+
+
 @dataclass
 class MouthLines:
     """The four edges of the lips in head space, each of shape (37, 2), corner to corner."""
@@ -165,7 +170,7 @@ class MouthPainter:
         self._teeth(target, put, 0.86 * half, low + 3.2, low + 16, scale, upper=False)
         # The lips throw shade on what is behind them.
         edge = hole[: len(hole) // 2]
-        target.drawPath(path(edge, closed=False), stroke(dark, 6.0 * scale, 0.70, 2.8 * scale))
+        target.drawPath(path(edge, closed=False), stroke(dark, 5.0 * scale, 0.55, 2.4 * scale))
         target.restore()
 
     def _teeth(
@@ -187,20 +192,18 @@ class MouthPainter:
         root = np.stack([reach * across, np.full(21, far)], axis=-1)
         band = put(np.concatenate([edge, root[::-1]]))
         left, right = float(band[:, 0].min()), float(band[:, 0].max())
-        white, side = np.array((0.905, 0.875, 0.835)), np.array((0.50, 0.40, 0.37))
+        white, side = np.array((0.945, 0.910, 0.860)), np.array((0.50, 0.40, 0.37))
         if not upper:
             white = white * 0.84
         paint = linear((left, 0), (right, 0), [(side, 0), (white, 0.26), (white, 0.74), (side, 1)])
-        paint.setMaskFilter(skia.MaskFilter.MakeBlur(skia.kNormal_BlurStyle, 0.45 * scale))
         target.drawPath(path(band), paint)
+        x = reach * (_UPPER_GAPS if upper else _LOWER_GAPS)
+        ends = np.stack([np.stack([x, np.full(7, near)], -1), np.stack([x, np.full(7, far)], -1)], axis=1)
         gaps = skia.Path()
-        for place in (0.0, 0.30, 0.56, 0.77) if upper else (0.0, 0.22, 0.44, 0.64):
-            for mirror in (-1, 1) if place else (1,):
-                x = mirror * place * reach
-                a, b = put(np.array([(x, near - (2.6 * place**2 if upper else -2.6 * place**2)), (x, far)]))
-                gaps.moveTo(*a.tolist())
-                gaps.lineTo(*b.tolist())
-        target.drawPath(gaps, stroke(np.array((0.55, 0.44, 0.40)), 0.7 * scale, 0.30, 0.45 * scale))
+        for (ax, ay), (bx, by) in put(ends).tolist():
+            gaps.moveTo(ax, ay)
+            gaps.lineTo(bx, by)
+        target.drawPath(gaps, stroke(np.array((0.55, 0.44, 0.40)), 0.9 * scale, 0.20))
 
     def _lip(self, target: skia.Canvas, outer: Points, inner: Points, scale: float, *, upper: bool) -> None:
         shape = path(np.concatenate([outer, inner[::-1]]))

@@ -85,8 +85,9 @@ class Animator:
         moment = self._track.at(time_s) if self._track.covers(time_s) else self._guess(time_s)
         gain = 2.0**self._face.articulation
         shapes = moment.shapes.copy()
-        # Full shapes want a voice; without one the mouth stays at rest, whatever the plan says.
-        voiced = min(1.0, loud / 0.25)
+        # Full shapes want a voice; without one the mouth stays at rest, whatever the plan says. The video
+        # opens with a mouth at rest too.
+        voiced = min(1.0, loud / 0.25, (time_s + 0.02) / 0.08)
         jaw = _INDEX["jawOpen"]
         shapes[jaw] *= gain * (0.45 + 0.62 * loud)
         shapes *= voiced
