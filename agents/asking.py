@@ -1,7 +1,7 @@
 """How a step asks the reasoning service."""
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -88,18 +88,27 @@ class Asking:
         *,
         prefill: str = "",
         steps: Sequence[tuple[str, str, str]] = (),
-    ) -> Written:
-        """Returns the whole answer."""
-        last: str | Written = ""
-        async for part in self.stream(options, prefill=prefill, steps=steps):
-            last = part
-        if isinstance(last, str):
-            raise Internal(
-                "reasoning ended an answer without its result",
-                reason="INCOMPLETE_ANSWER",
-                service="reasoning",
-            )
-        return last
+        hopeless: Callable[[str], bool] = lambda text: False,
+    ) -> Written | None:
+        """Returns the whole answer, or nothing if it was given up.
+
+        Args:
+            options: How to write.
+            prefill: First words of the answer.
+            steps: Steps done so far.
+            hopeless: Looks at the whole words so far and says whether going on is of no use.
+        """
+        text = ""
+        async with aclosing(self.stream(options, prefill=prefill, steps=steps)) as parts:  # type: ignore[type-var]
+            async for part in parts:
+                if isinstance(part, Written):
+                    return part
+                text += part
+                if hopeless(text.rpartition(" ")[0]):
+                    return None
+        raise Internal(
+            "reasoning ended an answer without its result", reason="INCOMPLETE_ANSWER", service="reasoning"
+        )
 
     async def choose(
         self,

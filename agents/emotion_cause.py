@@ -1,24 +1,24 @@
 """Step 3: why the person feels so."""
 
-from empatheia.reasoning.v1 import reasoning_pb2
-
 from agents.asking import Asking
 from agents.manner import SAID
 from agents.shown import CAUSE, EMOTION, EVENT, EXAMPLES, SYSTEM, done
-from agents.step import StepContext, StepResult
-from agents.validation import retelling_fault
-from agents.words import content, pieces, third_person
+from agents.step import Evidence, StepContext, StepResult
+from agents.words import Piece, content, pieces, third_person, words
 
 NAME, INSTRUCTION = CAUSE
 _MOST = 16
 """Most pieces to choose from, the newest."""
+_SELF = frozenset("i my me we our us i'm i've i'd".split())
+_WEIGHT = 0.5
+"""The model's scores alone prefer short fragments."""
 
 
 async def conclude(context: StepContext) -> StepResult:
     """Finds the words that hold the cause, and says it in a sentence.
 
-    The model first chooses among the pieces of what the person said, then retells the chosen one. A retelling
-    that adds to it gives way to the person's own words.
+    The model chooses among the pieces of what the person said; the chosen one is told in the third person, so
+    that the cause adds nothing.
 
     Raises:
         EmpatheiaError: The reasoning service failed.
@@ -33,10 +33,11 @@ async def conclude(context: StepContext) -> StepResult:
         return asking.result(f"They don't say why they feel {feeling}.", [], 0.1)
     shares = {"0": 1.0}
     if len(found) > 1:
-        priors = _priors([piece.text for piece in found])
+        priors = _priors(found, context.perceived_evidence)
         shares = await asking.choose(
             {str(index): third_person(piece.text) for index, piece in enumerate(found)},
             priors=dict(zip(map(str, range(len(found))), priors, strict=True)),
+            evidence_weight=_WEIGHT,
             prefill=begin,
             steps=steps,
         )
@@ -49,16 +50,23 @@ async def conclude(context: StepContext) -> StepResult:
     confidence = next(iter(shares.values()))
     told = third_person(best.text)
     told = told if told[:1].islower() or told.split()[0].isupper() else told[:1].lower() + told[1:]
-    options = reasoning_pb2.GenerationOptions(max_tokens=28, no_repeat_ngram=4, seed=context.seed)
-    answer = await asking.write(options, prefill=begin, steps=steps)
-    because = answer.text.removeprefix(begin)
-    overlap = set(content(because)) & set(content(best.text))
-    if overlap and not retelling_fault(answer.text, best.text + " " + feeling):
-        return asking.result(answer.text, evidence, confidence)
-    return asking.result(f"{begin} {told}.", evidence, 0.7 * confidence)
+    return asking.result(f"{begin} {told}.", evidence, confidence)
 
 
-def _priors(texts: list[str]) -> list[float]:
-    """More content makes a likelier cause."""
-    sizes = [1.0 + min(len(set(content(text))), 6) for text in texts]
-    return [size / sum(sizes) for size in sizes]
+def _priors(found: list[Piece], perceived: list[Evidence]) -> list[float]:
+    """How likely each piece holds the cause before the model reads it.
+
+    More content makes a likelier cause, up to a point; a fragment rarely is one; what perception went by
+    counts double, and so does what the person says of themselves.
+    """
+    weights = []
+    for piece in found:
+        weight = min(len(set(content(piece.text))), 5) ** 2 * (1.0 if len(words(piece.text)) > 3 else 0.2)
+        touched = any(
+            mark.kind == "text" and mark.utterance == piece.utterance
+            and mark.start < piece.end and piece.start < mark.end
+            for mark in perceived
+        )  # fmt: skip
+        own = bool(_SELF & set(words(piece.text)))
+        weights.append(weight * (2.0 if touched else 1.0) * (2.0 if own else 1.0))
+    return [weight / sum(weights) for weight in weights]

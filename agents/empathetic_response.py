@@ -2,6 +2,7 @@
 
 import math
 import random
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -11,17 +12,19 @@ from agents.asking import Asking, Shown
 from agents.manner import Manner, manner
 from agents.response_goal import felt
 from agents.step import StepContext, StepResult, UtteranceData
-from agents.validation import completion_fault, reply_fault
+from agents.validation import completion_fault, reply_fault, unheard
 from agents.words import content, spans_of, words
 
 NAME = "response"
 INSTRUCTION = "Friend:"
 SYSTEM = (
-    "Someone talks with a kind friend. The friend answers in one short, warm sentence that shows how the person"
-    " must feel about what they said."
+    "Someone talks with a kind friend. The friend answers in one short, warm sentence that shows how the"
+    " person must feel about what they said."
 )
 _OPTIONS = reasoning_pb2.GenerationOptions(max_tokens=16, stop=[".", "!", "?", ",", "\n"], no_repeat_ngram=3)
 _VAGUE = frozenset("it that this them things something there him her".split())
+_GOOD = 0.3
+"""Score from which a completion is taken without looking for a better one."""
 _PLAIN_CONFIDENCE = 0.3
 
 
@@ -40,8 +43,8 @@ async def write(
     """Writes the reply, and hands out each sentence as soon as it is sound.
 
     The model completes several openings that suit the feeling; the completion that is most probable and rests
-    most on what the person said is taken. Then the model chooses how to go on. What adds to the dialogue, gives
-    advice or tells of the listener is refused; if nothing sound is left, a plain sentence for the feeling
+    most on what the person said is taken. Then the model chooses how to go on. What adds to the dialogue,
+    gives advice or tells of the listener is refused; if nothing sound is left, a plain sentence for the feeling
     stands in, at low confidence.
 
     Raises:
@@ -54,7 +57,7 @@ async def write(
     said = " ".join(utterance.text for utterance in context.dialogue if utterance.role == "speaker")
     heard = " ".join(utterance.text for utterance in context.dialogue)
 
-    first = await _first(asking, way, said, heard)
+    first = await _first(asking, way, chance, said, heard)
     confidence = math.exp(first.logprob) if first else _PLAIN_CONFIDENCE
     opening = first.text if first else await _chosen(asking, way.plain, "", chance, heard)
     await on_text(opening)
@@ -79,17 +82,26 @@ def _examples(way: Manner) -> list[Shown]:
     ]
 
 
-async def _first(asking: Asking, way: Manner, said: str, heard: str) -> _Candidate | None:
+async def _first(
+    asking: Asking, way: Manner, chance: random.Random, said: str, heard: str
+) -> _Candidate | None:
     """The best completion of an opening, if any is sound."""
     context = asking.context
     cause = context.step("emotion_cause")
     aim = set(content(cause.evidence[0].text)) if cause and cause.evidence else set()
     newest = set(content(context.dialogue[-1].text))
     sound = []
-    for opening in way.openings:
-        answer = await asking.write(_OPTIONS, prefill=opening)
-        rest = answer.text.removeprefix(opening).strip(" ,;:-–—")
-        text = f"{opening} {rest}{way.mark}"
+    for opening in chance.sample(way.openings, len(way.openings)):
+
+        def hopeless(text: str, opening: str = opening) -> bool:
+            return bool(unheard(text.removeprefix(opening), heard))
+
+        answer = await asking.write(_OPTIONS, prefill=opening, hopeless=hopeless)
+        if answer is None:
+            continue
+        rest = re.sub(r" (?='(?:re|ve|ll|s|d)\b)", "", answer.text.removeprefix(opening)).strip(" ,;:-–—")
+        space = "" if rest.startswith("'") else " "
+        text = f"{opening}{space}{rest}{way.mark}"
         if not answer.whole or completion_fault(rest, heard) or reply_fault(text, said, heard):
             continue
         stems = set(content(rest))
@@ -97,6 +109,8 @@ async def _first(asking: Asking, way: Manner, said: str, heard: str) -> _Candida
         score = answer.mean_logprob + 0.5 * bool(stems & aim) + 0.3 * bool(stems & newest) + 0.4 * bool(stems)
         score -= 0.6 * (own[-1] in _VAGUE) + 0.3 * (len(own) < 2)
         sound.append(_Candidate(text, score, answer.mean_logprob))
+        if score >= _GOOD:
+            break
     return max(sound, key=lambda candidate: candidate.score, default=None)
 
 

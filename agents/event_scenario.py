@@ -1,18 +1,23 @@
 """Step 1: what happened."""
 
+import math
+
 from empatheia.reasoning.v1 import reasoning_pb2
 
 from agents.asking import Asking
 from agents.shown import EVENT, EXAMPLES, SYSTEM
 from agents.step import StepContext, StepResult
-from agents.validation import retelling_fault
-from agents.words import Piece, content, pieces, spans_of, third_person
+from agents.validation import retelling_fault, stranger
+from agents.words import Piece, content, pieces, sentence_of, spans_of, third_person
 
 NAME, INSTRUCTION = EVENT
-_ATTEMPTS = (
-    reasoning_pb2.GenerationOptions(max_tokens=32, no_repeat_ngram=4),
-    reasoning_pb2.GenerationOptions(max_tokens=32, no_repeat_ngram=4, temperature=0.6, top_p=0.9),
-)
+_TEMPERATURES = (0.0, 0.6)
+"""Of each attempt."""
+_BEGIN = 3
+_KEPT = 0.6
+"""Share of the content that a retelling must keep."""
+_LONGEST = 30
+"""Words of a sentence that is quoted whole."""
 _OWN_WORDS = 0.3
 """Confidence where the model's answer was no use and the person's own words stand in for it."""
 
@@ -21,33 +26,47 @@ async def conclude(context: StepContext) -> StepResult:
     """Says in one sentence what happened, in words that the dialogue holds.
 
     The model retells; what adds to the dialogue is refused. After two refusals the person's own weightiest
-    words are quoted instead.
+    sentence stands in, told in the third person.
 
     Raises:
         EmpatheiaError: The reasoning service failed.
     """
     asking = Asking(context, NAME, INSTRUCTION, SYSTEM, EXAMPLES)
     said = " ".join(utterance.text for utterance in context.dialogue if utterance.role == "speaker")
-    for attempt, options in enumerate(_ATTEMPTS):
-        options.seed = context.seed + attempt
-        answer = await asking.write(options, prefill="")
-        if not retelling_fault(answer.text, said):
-            evidence = [
-                piece.evidence("tells what happened", 1.0 if rank == 0 else 0.6)
-                for rank, piece in enumerate(spans_of(set(content(answer.text)), context.dialogue)[:3])
-            ]
-            return asking.result(answer.text, evidence, 2.718281828**answer.mean_logprob)
     piece = weightiest(context)
     if piece is None:
         newest = context.dialogue[-1].text.strip()
-        return asking.result(f"They said: “{newest}”.", [], _OWN_WORDS / 2)
-    told = third_person(piece.text)
-    text = (
-        f"They tell that {told}."
-        if told.lower().startswith(("they ", "their "))
-        else f"They tell of this: “{piece.text}”."
-    )
-    return asking.result(text, [piece.evidence("the person's own words", 1.0)], _OWN_WORDS)
+        return asking.result(f"They say: “{newest}”.", [], _OWN_WORDS / 2)
+    whole = sentence_of(piece, context.dialogue, _LONGEST)
+    told = third_person(whole.text)
+    told = f"{told[0].upper()}{told[1:]}."
+    for attempt, temperature in enumerate(_TEMPERATURES):
+        options = reasoning_pb2.GenerationOptions(
+            max_tokens=24,
+            no_repeat_ngram=4,
+            temperature=temperature,
+            top_p=0.9,
+            seed=context.seed + attempt,
+        )
+
+        def hopeless(text: str, last: bool = attempt == len(_TEMPERATURES) - 1) -> bool:
+            return not last and bool(stranger(text, said))
+
+        # The first words in the third person set the model on its way.
+        answer = await asking.write(options, prefill=" ".join(told.split()[:_BEGIN]), hopeless=hopeless)
+        if answer and not retelling_fault(answer.text, said) and _kept(answer.text, piece.text):
+            evidence = [
+                found.evidence("tells what happened", 1.0 if rank == 0 else 0.6)
+                for rank, found in enumerate(spans_of(set(content(answer.text)), context.dialogue)[:3])
+            ]
+            return asking.result(answer.text, evidence, math.exp(answer.mean_logprob))
+    return asking.result(told, [whole.evidence("the person's own words", 1.0)], _OWN_WORDS)
+
+
+def _kept(text: str, original: str) -> bool:
+    """Whether a retelling keeps most of what it retells."""
+    wanted = set(content(original))
+    return len(wanted & set(content(text))) >= _KEPT * len(wanted)
 
 
 def weightiest(context: StepContext) -> Piece | None:

@@ -10,8 +10,8 @@ SAID: Mapping[str, str] = {
     label: label
     for label in (
         "afraid angry annoyed anxious apprehensive ashamed caring confident content devastated disappointed"
-        " disgusted embarrassed excited faithful furious grateful guilty hopeful impressed jealous joyful lonely"
-        " nostalgic prepared proud sad sentimental surprised terrified trusting"
+        " disgusted embarrassed excited faithful furious grateful guilty hopeful impressed jealous joyful"
+        " lonely nostalgic prepared proud sad sentimental surprised terrified trusting"
     ).split()
 } | {"anticipating": "full of anticipation"}
 """How each label reads after "they feel"."""
@@ -127,7 +127,7 @@ _MANNERS: Mapping[str, Manner] = {
         examples=(
             (
                 "All my friends moved away after college. My weekends are so quiet now.",
-                "That sounds lonely, having everyone move away at once. What were your weekends like when they were here?",
+                "That sounds lonely, having everyone move away at once. What were your weekends like before?",
             ),
             (
                 "My husband works nights and I eat dinner alone every day.",
@@ -250,7 +250,7 @@ _MANNERS: Mapping[str, Manner] = {
         examples=(
             (
                 "I forgot my best friend's birthday and she was crying.",
-                "I can hear how bad you feel about forgetting her birthday. It shows how much she means to you.",
+                "I can hear how bad you feel about her birthday. It shows how much she means to you.",
             ),
             (
                 "I tripped on stage and the whole school laughed at me.",

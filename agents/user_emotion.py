@@ -44,7 +44,7 @@ async def conclude(context: StepContext) -> StepResult:
     text = f"They feel {SAID[label]}"
     if next_share >= _ALSO * share and SAID[second] != SAID[label]:
         text += f", perhaps also {SAID[second]}"
-    text += f" ({CLASS_OF_LABEL[label]})."
+    text += "." if CLASS_OF_LABEL[label] in text else f" ({CLASS_OF_LABEL[label]})."
     text += "".join(f" {line}" for line in _contradictions(context.observations, label))
     evidence = list(context.perceived_evidence)
     if not any(piece.kind == "text" for piece in evidence):
@@ -57,11 +57,12 @@ async def conclude(context: StepContext) -> StepResult:
 
 
 def _contradictions(observations: list[str], label: str) -> list[str]:
-    """What voice or face say against the words."""
+    """What voice or face say against the words, and what perception found at odds."""
     lines = []
     for observation in observations:
         seen = {_SEEN[word] for word in words(observation) if word in _SEEN}
-        against = seen and (CLASS_OF_LABEL[label] in _GLAD) not in {name in _GLAD for name in seen}
-        if against and "neutral" not in seen:
+        if len(seen) > 1:
+            lines.append(f"{observation.rstrip('. ')}.")
+        elif seen and "neutral" not in seen and (CLASS_OF_LABEL[label] in _GLAD) != (seen <= _GLAD):
             lines.append(f"{observation.rstrip('. ')}, which does not fit.")
     return lines

@@ -8,10 +8,18 @@ _FRAME = re.compile(
     r"\b(?:as an ai|language model|chatbot|assistant|smollm|instruction|system prompt|person:|friend:)", re.I
 )
 _MARKUP = re.compile(r"[<>{}\[\]|*#_=\\]|https?:|\d\.\s|^\s*[-•]")
-_GENERAL = frozenset(content(
-    "happen felt sad happy proud angry afraid scared anxious worried disappointed lonely hurt upset glad excited guilty"
-    " ashamed embarrassed surprised grateful jealous nervous frustrated annoyed relieved"
-))  # fmt: skip
+_FEELINGS = frozenset(
+    content(
+        "feel felt sad happy proud angry afraid scared anxious worried disappointed lonely hurt upset glad"
+        " excited guilty ashamed embarrassed surprised grateful jealous nervous frustrated annoyed relieved"
+    )
+)
+_GLUE = frozenset(
+    "they them their theirs themselves they're they've a an the and but that who which is are was were be"
+    " been has have had do does did will would to of in on at for with from by about because as it its feel feels"
+    " her his she he hers him".split()
+)
+"""Words that a retelling may add without adding anything."""
 
 
 def frame_fault(text: str) -> str:
@@ -43,15 +51,24 @@ def retelling_fault(text: str, said: str) -> str:
         return "does not end"
     if {"i", "my", "me", "you", "your", "we", "i'm", "i've"} & set(words(text)):
         return "is not in the third person"
-    known = set(content(said)) | _GENERAL
-    if added := [stem for stem in told if stem not in known]:
-        return f"adds {added[0]!r}"
+    if added := stranger(text, said):
+        return f"adds {added!r}"
     if negations(text) > negations(said):
         return "negates what was said"
     if len(set(told)) < 2 and len(set(content(said))) > 2:
         return "says too little"
     if len(set(told)) < len(told) / 2:
         return "repeats itself"
+    return ""
+
+
+def stranger(text: str, said: str) -> str:
+    """A word of a retelling that is neither the person's nor harmless, if there is one."""
+    known, plain = set(content(said)) | _FEELINGS, set(words(said)) | _GLUE
+    for word in words(text):
+        stems = content(word)
+        if not (set(stems) <= known if stems else word in plain):
+            return word
     return ""
 
 
@@ -107,23 +124,32 @@ def completion_fault(rest: str, heard: str) -> str:
     known_words = set(words(heard))
     if strangers := [word for word in own if word in _PEOPLE and word not in known_words]:
         return f"adds {strangers[0]!r}"
-    known = set(content(heard)) | _GENERAL | _WARM
-    if added := [stem for stem in content(rest) if stem not in known]:
-        return f"adds {added[0]!r}"
-    if negations(rest) > negations(heard):
-        return "negates what was said"
+    if added := unheard(rest, heard):
+        return f"adds {added!r}"
+    if negations(rest):
+        return "negates"
+    if not content(rest) and rest.lower() not in _ENOUGH_ALONE:
+        return "says nothing of the dialogue"
+    if own[-1] in ("you", "too"):
+        return "turns to the person"
     return ""
+
+
+def unheard(rest: str, heard: str) -> str:
+    """A content word of a reply that nobody said, if there is one."""
+    known = set(content(heard)) | _FEELINGS
+    return next((stem for stem in content(rest) if stem not in known), "")
 
 
 _OPEN_ENDS = frozenset(
     "a an the of to in on at for with and or but that your their his her so very be is are".split()
 )
 _PEOPLE = frozenset("he she him her his hers they them their".split())
-_WARM = frozenset(content("enjoy care share part moment life time part experience situation special"))
+_ENOUGH_ALONE = frozenset({"yourself", "it", "this", "all of this"})
 _STORY = (
-    "my", "mine", "me", "we", "our", "us", "i was", "i had", "i did", "i went", "i have been", "i used", "i've been",
-    "i will", "i'll", "i don't", "i can't", "i want", "i love", "i need", "i am not", "i'm not", "i'm going", "i think",
-    "i know", "i feel", "i'm still", "i couldn't", "i didn't", "i never", "i just", "i too", "i just", "i'd",
+    "my", "mine", "me", "we", "our", "us", "i was", "i had", "i did", "i went", "i have been", "i used",
+    "i've been",     "i will", "i'll", "i don't", "i can't", "i want", "i love", "i need", "i am not", "i'm not", "i'm going",
+    "i think",     "i know", "i feel", "i'm still", "i couldn't", "i didn't", "i never", "i just", "i too", "i just", "i'd",
 )  # fmt: skip
 _ADVICE = (
     "you should",

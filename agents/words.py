@@ -15,22 +15,25 @@ _LEAD = re.compile(r"^(?:(?:and|but|so|because|since|well|oh|yes|yeah|no|althoug
 _TRAILING = " \t\n,;:.!?…-–—\"'”“)("
 
 _PLAIN = frozenset(
-    "a about after again all almost also always am an and another any anybody anyone anything are around as at away "
-    "back be because been before being both but by came can could day did do does doing done don down each else ended "
-    "enough even ever every everyone everything feel feeling feels felt few for from get gets getting go goes going "
-    "gone good got had has have having he her here hers herself him himself his how however i if in into is it its "
-    "itself just keep kind know knew last later let like little long look lot made make makes many may me might mine "
-    "more most much must my myself never new next no nobody none nor not nothing now of off oh ok okay old on once one "
-    "only or other our ours out over own people person quite rather re really right said same say see seem she should "
-    "since so some somebody someone something soon still such sure take than that the their theirs them then there "
-    "these they thing things think this those though time to today told too took two up us use used very was way we "
-    "well went were what when where which while who whole why will wish with without would yeah year yes yet you your "
-    "yours yourself actually able already done because lately yesterday tomorrow tonight week month".split()
+    "a about after again all almost also always am an and another any anybody anyone anything are "
+    "around as at away back be because been before being both but by came can could day did do does "
+    "doing done don down each else ended enough even ever every everyone everything feel feeling "
+    "feels felt few for from get gets getting go goes going gone good got had has have having he her "
+    "here hers herself him himself his how however i if in into is it its itself just keep kind know "
+    "knew last later let like little long look lot made make makes many may me might mine more most "
+    "much must my myself never new next no nobody none nor not nothing now of off oh ok okay old on "
+    "once one only or other our ours out over own people person quite rather re really right said "
+    "same say see seem she should since so some somebody someone something soon still such sure take "
+    "than that the their theirs them then there these they thing things think this those though time "
+    "to today told too took two up us use used very was way we well went were what when where which "
+    "while who whole why will wish with without would yeah year yes yet you your yours yourself "
+    "actually able already lately yesterday tomorrow tonight week month".split()
 )
 _NEGATIONS = frozenset("not no never none nobody nothing cannot without hardly neither".split())
 
 _THIRD = {
-    "i": "they", "me": "them", "my": "their", "mine": "theirs", "myself": "themselves", "we": "they", "us": "them",
+    "i": "they", "me": "them", "my": "their", "mine": "theirs", "myself": "themselves", "we": "they",
+    "us": "them",
     "our": "their", "ours": "theirs", "ourselves": "themselves", "i'm": "they are", "im": "they are",
     "i've": "they have", "ive": "they have", "i'd": "they would", "i'll": "they will", "we're": "they are",
     "we've": "they have", "we'd": "they would", "we'll": "they will",
@@ -123,6 +126,17 @@ def pieces(dialogue: Sequence[UtteranceData]) -> list[Piece]:
                 if piece and content(piece.text):
                     found.append(piece)
     return found
+
+
+def sentence_of(piece: Piece, dialogue: Sequence[UtteranceData], most_words: int) -> Piece:
+    """The whole sentence around a piece, unless it is too long."""
+    text = dialogue[piece.utterance].text
+    for match in _SENTENCE.finditer(text):
+        if match.start() <= piece.start < match.end():
+            whole = _trimmed(text, piece.utterance, match.start(), match.end())
+            if whole and len(words(whole.text)) <= most_words:
+                return whole
+    return piece
 
 
 def spans_of(stems: set[str], dialogue: Sequence[UtteranceData]) -> list[Piece]:

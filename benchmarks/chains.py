@@ -122,10 +122,10 @@ def page(drawn: list[Sample], chains: list[Chain], source: str, seed: int) -> st
     lines = [
         "# Thirty chains, unpicked" if len(drawn) == 30 else f"# {len(drawn)} chains, unpicked",
         "",
-        f"Made by `python -m benchmarks.chains {source} --number {len(drawn)} --seed {seed}`: random dialogues,"
-        " cut at random, as they came. Perception read the words alone. "
-        f"Emotion right of 32: {right} of {len(drawn)}. Time from the start of the chain to the first sentence,"
-        f" median: {firsts[len(firsts) // 2]:.1f} s.",
+        f"Made by `python -m benchmarks.chains {source} --number {len(drawn)} --seed {seed}`: random"
+        " dialogues, cut at random, as they came. Perception read the words alone. "
+        f"Emotion right of 32: {right} of {len(drawn)}. Time from the start of the chain to the first"
+        f" sentence, median: {firsts[len(firsts) // 2]:.1f} s.",
         "",
     ]
     for number, (sample, done) in enumerate(zip(drawn, chains, strict=True), 1):

@@ -49,48 +49,48 @@ class Reading:
 
 
 class ReadingCache:
-    """The newest readings by key, bounded in number and bytes."""
+    """The newest readings of turns, and of beginnings that turns share, bounded in number and bytes."""
 
     def __init__(self, allocate: Callable[[int], Tensor], *, most: int, most_bytes: int) -> None:
         """Makes an empty cache.
 
         Args:
             allocate: Makes a buffer for so many tokens.
-            most: Bound on readings.
-            most_bytes: Bound on their buffers together.
+            most: Bound on turns.
+            most_bytes: Bound on all buffers together; a turn in progress may pass it.
         """
         self._allocate = allocate
         self._most = most
         self._most_bytes = most_bytes
-        self._readings: OrderedDict[str, Reading] = OrderedDict()
+        self._turns: OrderedDict[str, Reading] = OrderedDict()
+        self._beginnings: OrderedDict[Part, Reading] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._readings)
+        return len(self._turns)
 
     @property
     def bytes(self) -> int:
         """Size of all buffers."""
-        return sum(reading.bytes for reading in self._readings.values())
+        return sum(kept.bytes for kept in (*self._turns.values(), *self._beginnings.values()))
 
     def take(self, key: str, parts: Sequence[Part], capacity: int) -> Reading:
         """Takes out the reading that begins most like these parts, cut to what is the same.
 
-        The reading of the key itself is continued in place; that of another key is copied. Give it back with
-        `put`.
+        The reading of the key itself is continued in place; another is copied. Give it back with `put`.
 
         Args:
             key: Whose reading it is; empty belongs to nobody.
             parts: What is to be read.
             capacity: Tokens for which there must be room.
         """
-        own = self._readings.pop(key, None) if key else None
-        best = max(
-            [own, *self._readings.values()] if own else self._readings.values(),
-            key=lambda reading: reading.shared(parts),
-            default=None,
-        )
+        own = self._turns.pop(key, None)
+        beginning = self._beginnings.get(parts[0]) if parts else None
+        if beginning:
+            self._beginnings.move_to_end(parts[0])
+        others = [kept for kept in (own, beginning, *self._turns.values()) if kept]
+        best = max(others, key=lambda kept: kept.shared(parts), default=None)
         same = best.shared(parts) if best else 0
-        if own is not None and own.shared(parts) == same and own.capacity >= capacity:
+        if own is not None and own is best and own.capacity >= capacity:
             del own.parts[same:]
             return own
         reading = Reading(self._allocate(capacity), list(parts[:same]))
@@ -99,10 +99,16 @@ class ReadingCache:
         return reading
 
     def put(self, key: str, reading: Reading) -> None:
-        """Keeps a reading as the newest, and lets the oldest go where bounds are passed."""
-        if not key:
-            return
-        self._readings[key] = reading
-        self._readings.move_to_end(key)
-        while len(self._readings) > self._most or (len(self._readings) > 1 and self.bytes > self._most_bytes):
-            self._readings.popitem(last=False)
+        """Keeps a reading as the newest, with its beginning for other turns; lets the oldest go."""
+        if reading.parts and reading.parts[0] not in self._beginnings:
+            first = reading.parts[0]
+            copy = Reading(self._allocate(len(first)), [first])
+            copy.buffer[:] = reading.buffer[:, :, :, : len(first)]
+            self._beginnings[first] = copy
+        if key:
+            self._turns[key] = reading
+            self._turns.move_to_end(key)
+        while len(self._turns) > self._most:
+            self._turns.popitem(last=False)
+        while self.bytes > self._most_bytes and len(self._turns) + len(self._beginnings) > 2:
+            (self._turns if len(self._turns) > 1 else self._beginnings).popitem(last=False)

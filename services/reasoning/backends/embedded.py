@@ -28,6 +28,8 @@ from services.reasoning.sampling import Sampler
 
 _SIGNALS = 16
 _SPEECH_TOKEN, _FACE_TOKEN = "<issue_start>", "<issue_comment>"
+_NEUTRAL = 256
+"""Sets of choices whose neutral scores are kept."""
 _AHEAD = 1024
 """Pieces that wait for a slow reader: more than an answer has, so that it never holds the model."""
 
@@ -219,7 +221,7 @@ class Embedded(Backend):
         key = (*parts, *choices)
         if key not in self._neutral:
             reading, hidden, _ = self._read(parts, "", sum(map(len, choices)))
-            while len(self._neutral) >= self._options.cached_turns:
+            while len(self._neutral) >= _NEUTRAL:
                 self._neutral.pop(next(iter(self._neutral)))
             self._neutral[key] = self._likelihoods(reading, hidden, choices)
         return self._neutral[key]
