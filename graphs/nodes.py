@@ -26,11 +26,14 @@ from agents.turn import Turn
 from agents.user_emotion import conclude as conclude_emotion
 from graphs.reply import chain_step, compose
 from graphs.state import DegradationData, TurnState, Update, query_of, update_of
-from runtime.emotions import CLASS_OF_LABEL
+from runtime.emotions import class_distribution
 from runtime.errors import EmpatheiaError, Internal
 from runtime.telemetry.metrics import record
 from runtime.telemetry.schema import Attributes, Metrics, Spans
 from runtime.telemetry.tracing import annotate, span
+
+_SHOWN_LABELS = 5
+"""How many of the 32 labels a span names."""
 
 Step = Callable[[TurnState, Turn, Span], Awaitable[Update]]
 
@@ -78,6 +81,13 @@ async def perceive(state: TurnState, turn: Turn, current: Span) -> Update:
             Attributes.OUTPUT_TEXT: perception.text,
             Attributes.EMOTION_LABEL: label,
             Attributes.EMOTION_CLASS: next(iter(perception.classes), ""),
+            Attributes.VALENCE: perception.valence,
+            Attributes.AROUSAL: perception.arousal,
+            Attributes.CONFLICTS: perception.conflicts,
+            Attributes.PERCEPTION_NOTES: [
+                *(f"{m.modality}: {m.reason}" for m in perception.modalities if not m.present),
+                *perception.notes,
+            ],
             **_evidence(perception.evidence),
         },
     )
@@ -138,6 +148,8 @@ async def disentangle(state: TurnState, turn: Turn, current: Span) -> Update:
         turn.streams.style.put(style_pb2.Style(emotion="neutral"))
         turn.streams.style.close()
         return _degraded("style", error, turn, current)
+    moved = {name: value for name, value in {**style.voice, **style.face}.items() if value}
+    annotate(current, {Attributes.STYLE: json.dumps(moved), Attributes.OUTPUT_TEXT: style.rationale})
     return Update(style=style)
 
 
@@ -236,14 +248,20 @@ def _concluded(result: StepResult, turn: Turn, current: Span) -> Update:
         Attributes.MODEL_ID: result.model.model_id,
         **_evidence(result.evidence),
     }
-    if result.distribution:
-        label = max(result.distribution, key=result.distribution.__getitem__)
-        attributes |= {
-            Attributes.EMOTION_LABEL: label,
-            Attributes.EMOTION_CLASS: CLASS_OF_LABEL.get(label, ""),
-        }
+    if result.name == "user_emotion":
+        attributes |= _emotion(result.distribution)
     annotate(current, attributes)
     return Update(chain={result.name: result})
+
+
+def _emotion(labels: dict[str, float]) -> dict[str, Any]:
+    ranked = sorted(labels.items(), key=lambda entry: -entry[1])[:_SHOWN_LABELS]
+    classes = class_distribution(labels)
+    return {
+        Attributes.EMOTION_LABEL: ranked[0][0],
+        Attributes.EMOTION_CLASS: max(classes, key=classes.__getitem__),
+        Attributes.EMOTION_DISTRIBUTION: json.dumps({label: round(p, 4) for label, p in ranked}),
+    }
 
 
 def _evidence(evidence: list[Evidence]) -> dict[str, Any]:
@@ -253,7 +271,9 @@ def _evidence(evidence: list[Evidence]) -> dict[str, Any]:
 
 def _degraded(part: str, error: EmpatheiaError, turn: Turn, current: Span) -> Update:
     lost = DegradationData(part=part, reason=error.message, service=error.service)
-    annotate(current, {Attributes.DEGRADED: [part], Attributes.ERROR_TYPE: error.reason})
+    annotate(
+        current, {Attributes.DEGRADED: [f"{part}: {error.message}"], Attributes.ERROR_TYPE: error.reason}
+    )
     record(Metrics.DEGRADED, 1, {Attributes.SERVICE: error.service})
     turn.emit(degraded=dialogue_pb2.Degradation(**lost.model_dump()))
     return Update(degraded=[lost])

@@ -1,6 +1,7 @@
 """Runs blocking model code beside an event loop."""
 
 import asyncio
+import contextvars
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TypeVar
@@ -40,7 +41,9 @@ async def iterate_in_thread(
         except BaseException as error:
             put(_End(error))
 
-    thread = threading.Thread(target=work, daemon=True, name="iterate_in_thread")
+    # The context carries the current span over, so that spans of the model hang where they belong.
+    context = contextvars.copy_context()
+    thread = threading.Thread(target=context.run, args=(work,), daemon=True, name="iterate_in_thread")
     thread.start()
     try:
         while True:

@@ -4,12 +4,12 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing, suppress
+from contextlib import aclosing, nullcontext, suppress
 from typing import Any
 
 from empatheia.common.v1 import service_pb2
 from google.protobuf.message import Message
-from opentelemetry.trace import SpanKind
+from opentelemetry.trace import SpanKind, get_current_span
 
 from runtime.errors import EmpatheiaError, TooSlow, unexpected
 from runtime.hosting.service import STEP_KEY, TURN_KEY, Call, Service
@@ -100,6 +100,9 @@ class Dispatcher:
             annotate(begun, {Attributes.RPC_STATUS: "OK"})
 
     def _span(self, rpc: Rpc[Any, Any], metadata: Mapping[str, str], *, current: bool = True) -> Any:
+        caller = extract(metadata)
+        if not self._service.traced:
+            return nullcontext(get_current_span(caller))
         attributes = {
             Attributes.SERVICE: rpc.service,
             Attributes.BACKEND: self._service.own.backend,
@@ -110,7 +113,7 @@ class Dispatcher:
             Attributes.KIND: "CHAIN",
         }
         name = Spans.RPC_SERVER.format(service=rpc.service, method=rpc.method)
-        return span(name, attributes, kind=SpanKind.SERVER, parent=extract(metadata), current=current)
+        return span(name, attributes, kind=SpanKind.SERVER, parent=caller, current=current)
 
     def _mapped(self, error: Exception, rpc: Rpc[Any, Any]) -> EmpatheiaError:
         if isinstance(error, TimeoutError):

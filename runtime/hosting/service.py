@@ -48,6 +48,8 @@ class Service(ABC):
 
     name: ClassVar[str]
     """Name in the table of services."""
+    traced: ClassVar[bool] = True
+    """Whether its host makes a span of each call; the gateway has spans of its own, one a turn."""
 
     def __init__(self, settings: Settings) -> None:
         """Stores the settings; must be quick. Weights are loaded by `start`."""

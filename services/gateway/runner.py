@@ -20,8 +20,8 @@ from runtime.clients.transport import Transport
 from runtime.errors import EmpatheiaError, UnknownName
 from runtime.settings import Settings
 from runtime.telemetry.metrics import record
-from runtime.telemetry.schema import Attributes, Metrics, Spans
-from runtime.telemetry.tracing import annotate, span, trace_id, within
+from runtime.telemetry.schema import Attributes, Metrics
+from runtime.telemetry.tracing import annotate, trace_id, within
 
 
 class TurnRunner:
@@ -61,7 +61,7 @@ class TurnRunner:
         return state
 
     async def run(
-        self, query: QueryData, *, resumed: TurnState | None = None
+        self, query: QueryData, root: Span, *, resumed: TurnState | None = None
     ) -> AsyncGenerator[dialogue_pb2.TurnEvent]:
         """Runs a turn and yields its events; the last is the reply.
 
@@ -69,39 +69,40 @@ class TurnRunner:
 
         Args:
             query: What came in.
+            root: The turn's span.
             resumed: The last checkpoint, if the turn is to go on from there.
 
         Raises:
             EmpatheiaError: The turn failed.
         """
+        annotate(root, self._attributes(query))
         events: asyncio.Queue[dialogue_pb2.TurnEvent | None] = asyncio.Queue()
-        with span(Spans.TURN, self._attributes(query), current=False) as root:
-            turn = Turn(query.turn_id, trace_id(root), self._transport, self._store, events.put_nowait)
-            started = dialogue_pb2.TurnStarted(
-                turn_id=turn.turn_id, trace_id=turn.trace_id, conversation_id=query.conversation_id
-            )
-            turn.emit(started=started)
-            if resumed is not None:
-                await self._catch_up(turn, resumed)
-            first = None if resumed is not None else {"query": query.model_dump(mode="json")}
-            with within(root):
-                task = asyncio.create_task(self._run_graph(first, turn))
-            task.add_done_callback(lambda _: events.put_nowait(None))
-            replied = False
-            try:
-                while (event := await events.get()) is not None:
-                    self._note(event, root)
-                    replied = replied or event.HasField("reply")
-                    yield event
+        turn = Turn(query.turn_id, trace_id(root), self._transport, self._store, events.put_nowait)
+        started = dialogue_pb2.TurnStarted(
+            turn_id=turn.turn_id, trace_id=turn.trace_id, conversation_id=query.conversation_id
+        )
+        turn.emit(started=started)
+        if resumed is not None:
+            await self._catch_up(turn, resumed)
+        first = None if resumed is not None else {"query": query.model_dump(mode="json")}
+        with within(root):
+            task = asyncio.create_task(self._run_graph(first, turn))
+        task.add_done_callback(lambda _: events.put_nowait(None))
+        replied = False
+        try:
+            while (event := await events.get()) is not None:
+                self._note(event, root)
+                replied = replied or event.HasField("reply")
+                yield event
+            await task
+        finally:
+            # After the reply only its checkpoint is left to write.
+            if not replied:
+                task.cancel()
+            with suppress(asyncio.CancelledError, EmpatheiaError):
                 await task
-            finally:
-                # After the reply only its checkpoint is left to write.
-                if not replied:
-                    task.cancel()
-                with suppress(asyncio.CancelledError, EmpatheiaError):
-                    await task
-            turn.mark("total")
-            record(Metrics.TURN, turn.marks["total"], {})
+        turn.mark("total")
+        record(Metrics.TURN, turn.marks["total"], {})
 
     async def _run_graph(self, state: dict[str, Any] | None, turn: Turn) -> None:
         config = _config(turn.turn_id)
@@ -144,7 +145,7 @@ class TurnRunner:
             Attributes.EMOTION_CLASS: reply.emotion_class,
         }
         if reply.degraded:
-            attributes[Attributes.DEGRADED] = [lost.part for lost in reply.degraded]
+            attributes[Attributes.DEGRADED] = [f"{lost.part}: {lost.reason}" for lost in reply.degraded]
         for mark, attribute, metric in (
             ("first_audio", Attributes.FIRST_AUDIO_MS, Metrics.FIRST_AUDIO),
             ("first_frame", Attributes.FIRST_FRAME_MS, Metrics.FIRST_FRAME),

@@ -19,6 +19,8 @@ from runtime.errors import EmpatheiaError, InvalidInput, UnknownName, is_retryab
 from runtime.hosting.service import Call, Service
 from runtime.rpc import LIST_AVATARS
 from runtime.settings import Settings
+from runtime.telemetry.schema import Attributes, Spans
+from runtime.telemetry.tracing import span, within
 from services.gateway.conversation import Conversation
 from services.gateway.door import admit_history, admit_media, admit_text
 from services.gateway.http import build_app
@@ -32,6 +34,7 @@ class DialogueService(Service):
     """Answers people."""
 
     name: ClassVar[str] = "gateway"
+    traced: ClassVar[bool] = False
 
     def __init__(self, settings: Settings, transport: Transport | None = None) -> None:
         """Stores what it needs.
@@ -112,14 +115,17 @@ class DialogueService(Service):
         Raises:
             EmpatheiaError: It was refused, or it failed.
         """
-        if request.options.resume_turn_id:
-            state = await self._runner.find(request.options.resume_turn_id)
-            events = self._runner.run(query_of(state), resumed=state)
-        else:
-            events = self._runner.run(await self._admit(request))
-        async with aclosing(events):
-            async for event in events:
-                yield event
+        with span(Spans.TURN, {Attributes.KIND: "AGENT"}, current=False) as root:
+            if request.options.resume_turn_id:
+                state = await self._runner.find(request.options.resume_turn_id)
+                events = self._runner.run(query_of(state), root, resumed=state)
+            else:
+                with within(root):
+                    query = await self._admit(request)
+                events = self._runner.run(query, root)
+            async with aclosing(events):
+                async for event in events:
+                    yield event
 
     async def _admit(self, request: dialogue_pb2.RespondRequest) -> QueryData:
         limits, options = self.settings.limits, request.options
