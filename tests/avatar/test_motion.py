@@ -60,6 +60,17 @@ def test_voice_alone_moves_the_mouth():
     assert max(pose["jawOpen"] for pose in poses(3, samples)) > 0.15
 
 
+def test_mouth_shuts_when_the_words_are_over():
+    segment, samples = speech(2)
+    del segment.visemes[-1]
+    end = segment.visemes[-1].end_s
+    frames = poses(end + 1, np.concatenate([samples, np.zeros(RATE, np.int16)]), segment)
+    gaps = np.array([mouth_lines(HEAD, pose).gap for pose in frames])
+    after = gaps[round(end * 25) :]
+    assert np.all(np.diff(after) <= 0)
+    assert np.all(after[8:] < 0.3)
+
+
 def test_silence_keeps_the_mouth_shut_and_the_face_alive():
     frames = poses(20)
     assert all(mouth_lines(HEAD, pose).gap == 0.0 for pose in frames)

@@ -16,6 +16,11 @@ _ONSET_S = 0.8
 _NOD_S = 0.42
 _NOD_PAUSE_S = 0.9
 _BREATH_HZ = 0.26
+_VOICE_ALONE = MouthMoment(
+    np.array([0.8 * TARGETS["aa"].shapes.get(name, 0.0) for name in SHAPES]), closure=0.0, lip_to_teeth=0.0
+)
+"""A mouth of which nobody has said what it says."""
+
 _INDEX = {name: index for index, name in enumerate(SHAPES)}
 
 
@@ -82,7 +87,7 @@ class Animator:
         pose.set_both("mouthFrown", face.frown * onset)
 
     def _speak(self, pose: Pose, time_s: float, loud: float) -> None:
-        moment = self._track.at(time_s) if self._track.covers(time_s) else self._guess(time_s)
+        moment = self._track.at(time_s) if self._track.begun else _VOICE_ALONE
         gain = 2.0**self._face.articulation
         shapes = moment.shapes.copy()
         # Full shapes want a voice; without one the mouth stays at rest, whatever the plan says. The video
@@ -99,12 +104,6 @@ class Animator:
         for name in ("mouthSmile", "mouthFrown"):
             pose.set_both(name, pose.both(name) * (1 - 0.35 * speech))
         close_lips(pose.shapes, moment.closure, moment.lip_to_teeth * voiced)
-
-    def _guess(self, time_s: float) -> MouthMoment:
-        """What the mouth does where no viseme says it: it follows the voice."""
-        known = self._track.at(time_s)
-        vowel = np.array([TARGETS["aa"].shapes.get(name, 0.0) for name in SHAPES])
-        return MouthMoment(np.maximum(known.shapes, 0.8 * vowel), known.closure, known.lip_to_teeth)
 
     def _live(self, pose: Pose, time_s: float) -> None:
         face = self._face

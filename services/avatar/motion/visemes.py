@@ -101,10 +101,10 @@ class VisemeTrack:
             self._items.append(item)
             self._ends.append(item.end_s)
 
-    def covers(self, time_s: float) -> bool:
-        """Whether any viseme says what the mouth does at a moment."""
-        i = bisect_left(self._ends, time_s)
-        return i < len(self._items) and self._items[i].start_s <= time_s
+    @property
+    def begun(self) -> bool:
+        """Whether any viseme has come."""
+        return bool(self._items)
 
     def at(self, time_s: float) -> MouthMoment:
         """The mouth at a moment of the speech clock."""
