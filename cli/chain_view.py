@@ -14,6 +14,7 @@ TITLES = {
     "emotion_cause": "why",
     "response_goal": "what may help",
     "respond": "finding words",
+    "response": "reply",
     "render": "speaking and drawing",
 }
 """What a step is called for a person."""

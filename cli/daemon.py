@@ -44,6 +44,7 @@ def run_foreground(settings: Settings) -> None:
             failed = folder.progress() or progress
             folder.report(replace(failed, error=error.message, exit_code=error.exit_code))
             raise
+        folder.forget()
 
 
 def start_detached(settings: Settings, preset: str | None, config: Path | None) -> RunFile:
@@ -55,6 +56,7 @@ def start_detached(settings: Settings, preset: str | None, config: Path | None) 
     folder = RunFolder(settings.home)
     if folder.held():
         return _await_ready(folder, settings)
+    _sweep(folder)
     check_ports(settings)
     folder.forget()
     command = [sys.executable, "-P", "-m", "cli.main", "up"]
@@ -72,6 +74,7 @@ def stop(settings: Settings) -> bool:
     folder = RunFolder(settings.home)
     pid = folder.holder()
     if pid is None:
+        _sweep(folder)
         return False
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
@@ -81,6 +84,7 @@ def stop(settings: Settings) -> bool:
         err.print(f"[yellow]It did not stop within {STOP_S:.0f} s; killing process {pid}.[/]")
         _kill(pid)
         folder.wait_until_free(5)
+        _sweep(folder)
     folder.running()
     return True
 
@@ -220,6 +224,28 @@ def _same_preset(running: str, wanted: str) -> None:
             f"a system with preset {running} runs here; stop it first (empatheia down) to start {wanted}",
             reason="OTHER_PRESET_RUNS",
         )
+
+
+def _sweep(folder: RunFolder) -> None:
+    """Ends what a killed system left behind: Ray's agents outlive it.
+
+    They are the processes of the session that it led. No other can have that number while one of them lives.
+    """
+    last = folder.progress()
+    if last is None or folder.held():
+        return
+    members: list[int] = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # It may end meanwhile.
+            state, _, _, session, *_ = stat.read_text().rpartition(")")[2].split()
+            if int(session) == last.pid and state != "Z":
+                members.append(int(stat.parent.name))
+    if last.pid in members:
+        return
+    for pid in members:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    folder.forget()
 
 
 def _kill(pid: int) -> None:

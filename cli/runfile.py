@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from runtime.errors import InvalidInput
 
@@ -67,9 +67,8 @@ class RunFolder:
     def hold(self, progress: Progress) -> Iterator[bool]:
         """Claims this home folder for the block; yields False if another process has it."""
         with self._lock.open("a+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            # Somebody who only asks whether the lock is held has it for a moment, too.
+            if not any(_try_lock(file) for _ in range(10)):
                 yield False
                 return
             self._system.unlink(missing_ok=True)
@@ -136,6 +135,15 @@ def write_json(path: Path, content: Any) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _try_lock(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        time.sleep(0.02)
+        return False
+    return True
 
 
 def _read(path: Path) -> dict[str, Any] | None:

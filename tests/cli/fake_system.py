@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import subprocess
 import threading
 import time
 
@@ -28,6 +29,8 @@ class LocalSystem:
             if mood == "crash":
                 os._exit(7)
             progress(name, "ready")
+        if mood == "orphan":
+            subprocess.Popen(["sleep", "300"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self.loop.run_forever, daemon=True).start()
 

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -160,6 +161,28 @@ def test_a_system_that_will_not_stop_is_killed(empatheia, home, monkeypatch, run
     assert result.exit_code == 0
     assert "killing" in result.stderr
     assert not RunFolder(home).held()
+
+
+def test_what_a_killed_system_left_is_swept_up(empatheia, home, monkeypatch):
+    monkeypatch.setenv("FAKE_SYSTEM", "orphan")
+    assert finish(empatheia("up", "--detach"))[0] == 0
+    leader = RunFolder(home).holder()
+    os.kill(leader, signal.SIGKILL)
+    wait_for(lambda: not RunFolder(home).held())
+    (orphan,) = members(leader)
+    assert finish(empatheia("down"))[0] == 0
+    wait_for(lambda: orphan not in members(leader))
+
+
+def members(session):
+    """Living processes of a session."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = stat.read_text().rpartition(")")[2].split()
+            if int(fields[3]) == session and fields[0] != "Z":
+                found.append(int(stat.parent.name))
+    return found
 
 
 def test_status_tells_each_service(run, gateway):
