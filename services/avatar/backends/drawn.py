@@ -40,7 +40,7 @@ class DrawnOptions(BaseModel):
     """Size of the picture where the caller leaves it open."""
     fps: float = Field(25.0, ge=5, le=60)
     """Pictures a second where the caller leaves it open."""
-    kept: int = Field(4, ge=1)
+    kept: int = Field(8, ge=1)
     """Painted avatars that are kept for the next video."""
 
 

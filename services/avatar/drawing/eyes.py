@@ -49,7 +49,7 @@ class EyePainter:
         slant = 2.2 + 2.6 * s.head.eye_slant
         wide, squint = pose["eyeWide" + name], pose["eyeSquint" + name]
         down = pose["eyeLookDown" + name] - 0.6 * pose["eyeLookUp" + name]
-        opening = (1 - pose["eyeBlink" + name]) * (1 + 0.26 * wide - 0.2 * squint)
+        opening = (1 - pose["eyeBlink" + name]) * (1 + 0.34 * wide - 0.2 * squint)
         opening *= 1 - 0.30 * max(down, 0) + 0.10 * max(-down, 0)
         smile = pose["mouthSmile" + name] + pose["cheekSquint" + name]
         high, low = 0.385 * half, 0.345 * half - 1.1 * squint - 1.5 * smile * 0.8

@@ -154,7 +154,7 @@ def paint_beard(layer: Layer, hair: Hair, shape: HeadShape, seed: int) -> None:
     free = ((x / (0.98 * s.mouth_width)) ** 2 + ((y - s.mouth_y - 3) / 13) ** 2) < 1
     chance = np.clip(np.maximum.reduce([jaw * cheek, side, chin * (1 - smooth(away, 70, 90)), lip]), 0, 1)
     chance = np.maximum(chance, jaw * smooth(y, s.mouth_y - 6, s.mouth_y + 10))
-    keep = (rng.uniform(0, 1, len(p)) < chance**1.6 * (0.25 + 0.75 * hair.beard)) & ~free
+    keep = (rng.uniform(0, 1, len(p)) < chance**1.25 * (0.25 + 0.75 * hair.beard)) & ~free
     inside = path(curve(s.outline, closed=True))
     layer.canvas.save()
     layer.canvas.clipPath(path(curve(s.outline * 1.012, closed=True)), True)

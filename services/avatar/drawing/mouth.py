@@ -52,7 +52,7 @@ def mouth_lines(shape: HeadShape, pose: Pose) -> MouthLines:
     if drop + lower_down + 4.6 * pose.both("mouthUpperUp") < 0.4:
         down = up = 0.0
     left = (_T + 1) / 2
-    lift = 4.4 + 9.5 * _blend(pose, "mouthSmile", left) - 8.5 * _blend(pose, "mouthFrown", left)
+    lift = 4.4 + 9.5 * _blend(pose, "mouthSmile", left) - 10.0 * _blend(pose, "mouthFrown", left)
     away = np.abs(_T)
     line = -lift * (away**1.7 - 0.22) + 0.28 * drop * away**2
     wave = 0.9 * np.exp(-((_T / 0.16) ** 2)) - 0.8 * np.exp(-(((away - 0.42) / 0.22) ** 2))
@@ -165,7 +165,9 @@ class MouthPainter:
         target.drawPath(
             path(groove, closed=False), stroke(np.array((0.42, 0.13, 0.13)), 1.6 * scale, 0.4, 1.2 * scale)
         )
-        self._teeth(target, put, half, s.mouth_y - 9, s.mouth_y + 3.4, scale, upper=True)
+        # Rounded lips stand out and cover the teeth.
+        edge_y = s.mouth_y + 3.4 - 5.0 * pose["mouthPucker"]
+        self._teeth(target, put, half, s.mouth_y - 14, edge_y, scale, upper=True)
         low = s.mouth_y + 0.80 * jaw
         self._teeth(target, put, 0.86 * half, low + 3.2, low + 16, scale, upper=False)
         # The lips throw shade on what is behind them.
@@ -185,7 +187,7 @@ class MouthPainter:
         upper: bool,
     ) -> None:
         across = np.linspace(-1, 1, 21)
-        reach = min(0.86 * half, 27.0)
+        reach = min(0.9 * half, 33.0)
         arch = 2.6 * across**2
         near, far = (bottom, top) if upper else (top, bottom)
         edge = np.stack([reach * across, near - (arch if upper else -arch)], axis=-1)
@@ -195,7 +197,7 @@ class MouthPainter:
         white, side = np.array((0.945, 0.910, 0.860)), np.array((0.50, 0.40, 0.37))
         if not upper:
             white = white * 0.84
-        paint = linear((left, 0), (right, 0), [(side, 0), (white, 0.26), (white, 0.74), (side, 1)])
+        paint = linear((left, 0), (right, 0), [(side, 0), (white, 0.30), (white, 0.70), (side, 1)])
         target.drawPath(path(band), paint)
         x = reach * (_UPPER_GAPS if upper else _LOWER_GAPS)
         ends = np.stack([np.stack([x, np.full(7, near)], -1), np.stack([x, np.full(7, far)], -1)], axis=1)
