@@ -56,7 +56,8 @@ def test_an_application_for_every_service(serve_config: dict[str, Any]) -> None:
         assert application["import_path"] == "runtime.hosting.ray_serve:application"
         assert application["args"] == {"service": name}
         assert [deployment["name"] for deployment in application["deployments"]] == [name]
-        assert application["route_prefix"] == ("/" if name == "gateway" else None)
+        # Without a route Serve would hide it from gRPC, and hand its calls to another application.
+        assert application["route_prefix"] == ("/" if name == "gateway" else f"/{name}")
 
 
 def test_every_contract_is_served(serve_config: dict[str, Any]) -> None:
