@@ -44,8 +44,8 @@ async def write(
 
     The model completes several openings that suit the feeling; the completion that is most probable and rests
     most on what the person said is taken. Then the model chooses how to go on. What adds to the dialogue,
-    gives advice or tells of the listener is refused; if nothing sound is left, a plain sentence for the feeling
-    stands in, at low confidence.
+    gives advice or tells of the listener is refused; if nothing sound is left, a plain sentence for the
+    feeling stands in, at low confidence.
 
     Raises:
         EmpatheiaError: The reasoning service failed.

@@ -16,8 +16,8 @@ _FEELINGS = frozenset(
 )
 _GLUE = frozenset(
     "they them their theirs themselves they're they've a an the and but that who which is are was were be"
-    " been has have had do does did will would to of in on at for with from by about because as it its feel feels"
-    " her his she he hers him".split()
+    " been has have had do does did will would to of in on at for with from by about because as it its feel"
+    " feels her his she he hers him".split()
 )
 """Words that a retelling may add without adding anything."""
 
@@ -146,11 +146,12 @@ _OPEN_ENDS = frozenset(
 )
 _PEOPLE = frozenset("he she him her his hers they them their".split())
 _ENOUGH_ALONE = frozenset({"yourself", "it", "this", "all of this"})
-_STORY = (
-    "my", "mine", "me", "we", "our", "us", "i was", "i had", "i did", "i went", "i have been", "i used",
-    "i've been",     "i will", "i'll", "i don't", "i can't", "i want", "i love", "i need", "i am not", "i'm not", "i'm going",
-    "i think",     "i know", "i feel", "i'm still", "i couldn't", "i didn't", "i never", "i just", "i too", "i just", "i'd",
-)  # fmt: skip
+_STORY = frozenset(
+    {"my", "mine", "me", "we", "our", "us", "i was", "i had", "i did", "i went", "i have been", "i've been"}
+    | {"i used", "i will", "i'll", "i don't", "i can't", "i want", "i love", "i need", "i am not", "i'm not"}
+    | {"i'm going", "i'm still", "i think", "i know", "i feel", "i couldn't", "i didn't", "i never", "i too"}
+    | {"i just", "i'd"}
+)
 _ADVICE = (
     "you should",
     "you need to",

@@ -164,7 +164,7 @@ def _turned(text: str, table: dict[str, str], subject: str) -> str:
 
     turned = _WORD.sub(turn, text.replace("’", "'"))
     turned = re.sub(rf"\b{subject} (?:am|is)\b", f"{subject} are", turned, flags=re.I)
-    turned = re.sub(rf"\b{subject} was\b", f"{subject} were", turned, flags=re.I)
+    turned = re.sub(rf"\b{subject} was(n't)?\b", rf"{subject} were\1", turned, flags=re.I)
     return re.sub(
         rf"\b(am|was) {subject}\b", lambda m: f"{'are' if m[1] == 'am' else 'were'} {subject}", turned
     )
