@@ -216,7 +216,7 @@ def _long_front(h: HairPainter, target: skia.Canvas) -> None:
 
 
 def _short_back(h: HairPainter, target: skia.Canvas) -> None:
-    h.mass(target, [(0, -150), (70, -140), (102, -84), (102, -20), (90, 30), (66, 60), (20, 64)], 0.55)
+    h.mass(target, [(0, -150), (70, -140), (101, -84), (101, -20), (90, 20), (62, 42), (20, 46)], 0.55)
 
 
 def _short_front(h: HairPainter, target: skia.Canvas) -> None:
@@ -320,7 +320,7 @@ def _bob_front(h: HairPainter, target: skia.Canvas) -> None:
 
 
 def _bun_back(h: HairPainter, target: skia.Canvas) -> None:
-    h.mass(target, [(0, -150), (70, -140), (102, -84), (102, -20), (88, 26), (64, 50), (20, 54)], 0.62)
+    h.mass(target, [(0, -150), (70, -140), (101, -84), (101, -20), (88, 20), (62, 42), (20, 46)], 0.62)
     knot = [
         [(-30, -170), (-36, -196), (-8, -214), (26, -206), (34, -180)],
         [(-22, -168), (-26, -190), (-4, -204), (20, -198), (26, -176)],

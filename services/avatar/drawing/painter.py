@@ -74,7 +74,7 @@ class Painter:
         target = picture.canvas
         behind, body, head, front = picture.rooms
         target.drawImage(image(self._backdrop, opaque=True), 0, 0)
-        self._hair_back.lay(target, self._hanging(view, lambda p: np.full(p.shape[:-1], -30.0)), behind)
+        self._hair_back.lay(target, self._hanging(view, lambda p: np.full(p.shape[:-1], -12.0)), behind)
         self._body.lay(target, self._standing(view, pose), body)
         self._head.lay(
             target, lambda p: view(p + self._shape.expression(p, pose), self._shape.depth(p)), head

@@ -16,6 +16,9 @@ _ONSET_S = 0.8
 _NOD_S = 0.42
 _NOD_PAUSE_S = 0.9
 _BREATH_HZ = 0.26
+_MOST_DEG = 11.0
+"""How far the drawn head can turn and still look right."""
+
 _VOICE_ALONE = MouthMoment(
     np.array([0.8 * TARGETS["aa"].shapes.get(name, 0.0) for name in SHAPES]), closure=0.0, lip_to_teeth=0.0
 )
@@ -129,9 +132,9 @@ class Animator:
         t = min(1.0, time_s / _ONSET_S)
         onset = 0.35 + 0.65 * t * t * (3 - 2 * t)
         yaw, pitch, roll = self._head_angles(time_s)
-        pose.yaw = yaw
-        pose.pitch = pitch + 9.0 * face.head_pitch * onset - 1.6 * nod * 2.0**face.head_motion
-        pose.roll = roll + 9.0 * face.head_tilt * onset
+        pose.yaw = _within(yaw)
+        pose.pitch = _within(pitch + 9.0 * face.head_pitch * onset - 1.6 * nod * 2.0**face.head_motion)
+        pose.roll = _within(roll + 8.0 * face.head_tilt * onset)
 
     def _nod(self, time_s: float) -> float:
         """Stressed words move the head and the brows a little, a moment before they are heard."""
@@ -143,3 +146,8 @@ class Animator:
             if t > 0:
                 total += float(np.sin(np.pi * t)) ** 2
         return total * self._liveliness
+
+
+def _within(angle: float) -> float:
+    """Bends an angle so that it never passes `_MOST_DEG`, and hardly changes small ones."""
+    return _MOST_DEG * float(np.tanh(angle / _MOST_DEG))
