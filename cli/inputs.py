@@ -1,6 +1,5 @@
 """Reads what a person gives on the command line into a request, before anything is started."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,11 @@ from runtime.request import (
     HEAD_BYTES,
     ROLES,
     check_fields,
+    check_seed,
     check_text,
     media_header,
     parse_history,
+    parse_json,
     too_large,
 )
 from runtime.settings import LimitSettings
@@ -58,7 +59,9 @@ class Query:
             text=self.text,
             media=[_recording(name, path) for name, path in paths.items()],
             options=dialogue_pb2.TurnOptions(
-                avatar_id=self.avatar, seed=self.seed or 0, resume_turn_id=self.resume
+                avatar_id=check_text("avatar", self.avatar, limits),
+                seed=check_seed("seed", self.seed or 0),
+                resume_turn_id=check_text("resume", self.resume, limits),
             ),
         )
 
@@ -73,13 +76,14 @@ def read_dialogue(path: Path, limits: LimitSettings) -> Query:
         InvalidInput: It can't be read, or has the wrong shape; the message names the field.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise InvalidInput.of(
             "--dialogue", f"{path} can't be read: {error.strerror}", reason="NO_FILE"
         ) from error
-    except ValueError as error:
-        raise InvalidInput.of("--dialogue", f"{path} is no JSON: {error}", reason="BAD_DIALOGUE") from error
+    except UnicodeDecodeError as error:
+        raise InvalidInput.of("--dialogue", f"{path} is no UTF-8: {error}", reason="BAD_DIALOGUE") from error
+    data = parse_json("--dialogue", text)
     if isinstance(data, list):
         return _from_utterances(data, limits)
     content = check_fields("dialogue", data, ("history", "query", "avatar", "seed"))
@@ -89,7 +93,7 @@ def read_dialogue(path: Path, limits: LimitSettings) -> Query:
         audio=_path("query.audio", query.get("audio"), path.parent),
         video=_path("query.video", query.get("video"), path.parent),
         avatar=_typed("avatar", content.get("avatar", ""), str, "a text"),
-        seed=_typed("seed", content.get("seed", 0), int, "a whole number"),
+        seed=check_seed("seed", content.get("seed", 0)),
         history=parse_history("history", content.get("history", []), limits),
     )
 
@@ -108,7 +112,7 @@ def _from_utterances(data: list[Any], limits: LimitSettings) -> Query:
 
 
 def _typed(field_name: str, value: Any, kind: type, name: str) -> Any:
-    if not isinstance(value, kind) or isinstance(value, bool):
+    if not isinstance(value, kind):
         raise InvalidInput.of(field_name, f"must be {name}, not {value!r}", reason="BAD_DIALOGUE")
     return value
 

@@ -5,7 +5,8 @@ Commands live in modules of their own; none imports heavy things before it runs,
 
 import sys
 from importlib import import_module
-from typing import Any
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -26,6 +27,12 @@ class _Root(TyperGroup):
         return super().resolve_command(ctx, args)
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"empatheia {version('empatheia')}")
+        raise typer.Exit
+
+
 app = typer.Typer(
     name="empatheia",
     cls=_Root,
@@ -34,6 +41,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+
+
+@app.callback()
+def _root(
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    pass
+
+
 app.command("up")(system.up)
 app.command("down")(system.down)
 app.command("status")(system.status)

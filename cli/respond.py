@@ -87,20 +87,24 @@ async def _respond(settings: "Settings", request: Any, output: Path, *, quiet: b
     from cli.chain_view import ChainView
     from cli.console import err, out
     from cli.outputs import ReplyWriter
-    from runtime.errors import EmpatheiaError
+    from runtime.errors import EmpatheiaError, InvalidInput
 
     view = ChainView(Console(quiet=True) if quiet else out)
     with ReplyWriter(output) as writer:
         try:
             async with turn.open_transport(settings) as transport:
                 reply = await turn.play(transport, request, view, writer)
+            return writer.finish(reply)
         except EmpatheiaError as error:
             if view.turn_id and error.exit_code == 3:
                 err.print(f"The turn can go on where it broke off: --resume {view.turn_id}")
             raise
+        except OSError as error:
+            raise InvalidInput.of(
+                "--output", f"{output} can't be written any more: {error.strerror}", reason="BAD_OUTPUT"
+            ) from error
         finally:
             view.close()
-        return writer.finish(reply)
 
 
 def _summary(content: dict[str, Any], output: Path) -> str:

@@ -43,7 +43,7 @@ def status(preset: Preset = None, config: Config = None, as_json: AsJson = False
     import asyncio
 
     from cli import daemon, probe
-    from cli.console import out
+    from cli.console import err, out
 
     settings = daemon.as_running(settings_of(preset, config))
     probes = asyncio.run(probe.probe_all(settings))
@@ -52,6 +52,8 @@ def status(preset: Preset = None, config: Config = None, as_json: AsJson = False
     else:
         out.print(_table(probes))
     if not all(found.ready for found in probes):
+        if not any(found.ready for found in probes):
+            err.print("No system runs here; start one with: empatheia up")
         raise typer.Exit(3)
 
 

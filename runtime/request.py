@@ -4,6 +4,7 @@ The command line and the HTTP door share these checks; what only a decoder can t
 recording too long) is found by the perception service.
 """
 
+import json
 from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
@@ -88,6 +89,29 @@ def check_text(field: str, text: object, limits: LimitSettings) -> str:
     return text
 
 
+def check_seed(field: str, seed: object) -> int:
+    """Checks a seed and returns it.
+
+    Raises:
+        InvalidInput: It is no whole number of 64 bits.
+    """
+    if not isinstance(seed, int) or isinstance(seed, bool) or not -(2**63) <= seed < 2**63:
+        raise InvalidInput.of(field, f"must be a whole number of 64 bits, not {seed!r}", reason="BAD_SEED")
+    return seed
+
+
+def parse_json(field: str, text: str) -> object:
+    """Reads JSON.
+
+    Raises:
+        InvalidInput: It is none.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput.of(field, f"is no JSON: {error}", reason="BAD_DIALOGUE") from error
+
+
 def parse_history(field: str, data: object, limits: LimitSettings) -> list[common_pb2.Utterance]:
     """Reads utterances `{"role", "text", "emotion"?}` from JSON data.
 
@@ -140,7 +164,8 @@ def media_header(
     Raises:
         InvalidInput: It is empty, or no recording of that kind.
     """
-    name = PurePath(file_name).name
+    # A file system takes names that are no valid Unicode; the wire does not.
+    name = PurePath(file_name).name.encode(errors="replace").decode()
     if size == 0:
         raise InvalidInput.of(field, f"{name} is empty (0 bytes)", reason="EMPTY_MEDIA")
     subtype = next((sub for at, magic, sub in _CONTAINERS if head[at : at + len(magic)] == magic), "")

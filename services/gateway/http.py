@@ -15,10 +15,10 @@ from fastapi import Path as PathParameter
 from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
 
 from runtime.artifacts import ArtifactStore, new_turn_id
-from runtime.errors import Internal, InvalidInput, unexpected
+from runtime.errors import Internal, unexpected
 from runtime.hosting.service import Call
 from runtime.reply import MEDIA_CHUNKS, event_json, reply_json
-from runtime.request import HEAD_BYTES, check_text, media_header, parse_history, too_large
+from runtime.request import HEAD_BYTES, check_text, media_header, parse_history, parse_json, too_large
 from runtime.settings import LimitSettings, Settings
 from services.gateway import http_schemas as schemas
 from services.gateway.http_problems import BodyLimit, install, problem
@@ -108,7 +108,7 @@ def build_app(dialogue: Dialogue) -> FastAPI:
         )
         request = dialogue_pb2.RespondRequest(
             text=check_text("text", text, limits),
-            history=parse_history("history", _json("history", history), limits),
+            history=parse_history("history", parse_json("history", history or "[]"), limits),
             media=await _recordings({"audio": audio, "video": video}, limits),
             options=options,
         )
@@ -240,13 +240,6 @@ def _avatar(avatar: Any) -> dict[str, Any]:
         "profile": profile,
         "description": avatar.description,
     }
-
-
-def _json(field: str, text: str) -> object:
-    try:
-        return json.loads(text or "[]")
-    except ValueError as error:
-        raise InvalidInput.of(field, f"is no JSON: {error}", reason="BAD_DIALOGUE") from error
 
 
 def _wants_json(accept: str) -> bool:

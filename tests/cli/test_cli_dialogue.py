@@ -43,6 +43,7 @@ def test_a_plain_list_ends_with_the_query(run, gateway, tmp_path, dialogue):
     ("content", "field"),
     [
         ("{", "--dialogue"),
+        ("[" * 100_000, "--dialogue"),
         ("3", "dialogue"),
         ("[]", "dialogue"),
         ([{"role": "listener", "text": "Hi"}], "dialogue[0].role"),
@@ -53,6 +54,7 @@ def test_a_plain_list_ends_with_the_query(run, gateway, tmp_path, dialogue):
         ({"query": {"text": "x", "audio": 3}}, "query.audio"),
         ({"query": {"text": "x"}, "seed": "7"}, "seed"),
         ({"query": {"text": "x"}, "seed": True}, "seed"),
+        ({"query": {"text": "x"}, "seed": 2**64}, "seed"),
         ({"query": {"text": "x"}, "avatar": 1}, "avatar"),
         ({"query": {"text": "x"}, "history": {}}, "history"),
         ({"query": {"text": "x"}, "history": ["hi"]}, "history[0]"),
@@ -71,6 +73,16 @@ def test_a_wrong_shape_names_the_field(run, gateway, tmp_path, dialogue, content
     assert result.exit_code == 2
     assert result.error.startswith(f"{field}:")
     assert gateway.requests == []
+
+
+def test_a_byte_order_mark_is_no_obstacle(run, gateway, tmp_path):
+    path = tmp_path / "dialogue.json"
+    path.write_bytes(b"\xef\xbb\xbf" + b'{"query": {"text": "hi"}}')
+    assert run("respond", "--dialogue", path, "-o", tmp_path / "out").exit_code == 0
+    path.write_bytes(b'{"query": {"text": "\xff"}}')
+    result = run("respond", "--dialogue", path, "-o", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "no UTF-8" in result.error
 
 
 def test_a_missing_file_is_named(run, tmp_path):

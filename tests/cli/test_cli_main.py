@@ -1,10 +1,13 @@
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
 
 import pytest
+
+from cli.runfile import Progress, RunFile, RunFolder
 
 HEAVY = ("torch", "ray", "grpc", "numpy", "pydantic", "google.protobuf", "opentelemetry", "av")
 
@@ -63,6 +66,30 @@ def test_missing_models_say_what_to_run(run, monkeypatch):
 def test_models_that_do_not_exist_are_not_offered(run, tmp_path):
     assert run("models", "fetch", "vicuna").exit_code == 2
     assert run("models", "import", "styletts2", tmp_path).exit_code == 2
+
+
+def test_the_version_is_shown(run):
+    assert run("--version").stdout.startswith("empatheia 0.")
+
+
+def test_bench_measures_the_system_that_runs_here(run, monkeypatch, home):
+    asked = []
+
+    def measure(settings, request, pid, repeats, progress):
+        asked.append((request.text, pid, repeats))
+        progress("turn 1")
+        return {"timings_ms": {"total": {"median": 1234.5}}, "peak_memory_mib": 3}
+
+    monkeypatch.setattr("benchmarks.turn.run", measure)
+    folder = RunFolder(home)
+    with folder.hold(Progress(os.getpid(), "embedded")):
+        folder.ready(RunFile(os.getpid(), "embedded", "127.0.0.1:1", "", 0))
+        result = run("bench", "turn", "-n", 2, "--json")
+        assert json.loads(result.stdout)["peak_memory_mib"] == 3
+        assert "1,234.5" in run("bench", "turn").stdout
+    ((text, pid, repeats), _) = asked
+    assert (pid, repeats) == (os.getpid(), 2)
+    assert "dog" in text
 
 
 def test_train_needs_data(run, tmp_path):

@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 import wave
 
 import pytest
@@ -201,6 +203,34 @@ def test_a_full_disk_fails_before_the_work(run, gateway, tmp_path, monkeypatch):
     assert result.exit_code == 2
     assert "only 1 MB are free" in result.error
     assert gateway.requests == []
+
+
+def test_a_disk_that_fills_up_on_the_way_is_said(run, gateway, tmp_path, monkeypatch):
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("cli.outputs.ReplyWriter._add_audio", full)
+    result = run("respond", "--text", "hi", "-o", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "No space left on device" in result.error
+    assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize("seed", [2**63, -(2**63) - 1])
+def test_a_seed_beyond_64_bits_is_refused(run, gateway, tmp_path, seed):
+    result = run("respond", "--text", "hi", "--seed", seed, "-o", tmp_path)
+    assert result.exit_code == 2
+    assert result.error.startswith("seed:")
+
+
+def test_names_that_are_no_unicode_are_no_obstacle(run, gateway, tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9.wav")
+    path.write_bytes(WAV)
+    assert run("respond", "--audio", path, "-o", tmp_path / "out").exit_code == 0
+    assert gateway.requests[0].media[0].header.file_name == "caf?.wav"
+    result = run("respond", "--text", os.fsdecode(b"caf\xe9"), "-o", tmp_path / "out")
+    assert result.exit_code == 2
+    assert result.error.startswith("text: character 3")
 
 
 def test_a_gateway_that_is_down_is_exit_code_3(run, tmp_path, monkeypatch):

@@ -99,6 +99,7 @@ async def test_a_file_field_left_alone_is_no_recording(client, dialogue):
     ("fields", "files", "status", "field"),
     [
         ({"history": "{"}, {}, 400, "history"),
+        ({"history": "[" * 100_000}, {}, 400, "history"),
         ({"history": '[{"role": "me", "text": "x"}]'}, {}, 400, "history[0].role"),
         ({"seed": "x"}, {}, 400, "seed"),
         ({"seed": str(2**70)}, {}, 400, "seed"),
