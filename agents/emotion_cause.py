@@ -4,12 +4,11 @@ from agents.asking import Asking
 from agents.manner import SAID
 from agents.shown import CAUSE, EMOTION, EVENT, EXAMPLES, SYSTEM, done
 from agents.step import Evidence, StepContext, StepResult
-from agents.words import Piece, content, pieces, third_person, words
+from agents.words import Piece, pieces, salience, third_person, uncapitalised
 
 NAME, INSTRUCTION = CAUSE
 _MOST = 16
 """Most pieces to choose from, the newest."""
-_SELF = frozenset("i my me we our us i'm i've i'd".split())
 _WEIGHT = 0.5
 """The model's scores alone prefer short fragments."""
 
@@ -48,25 +47,20 @@ async def conclude(context: StepContext) -> StepResult:
         if share >= 0.1
     ]
     confidence = next(iter(shares.values()))
-    told = third_person(best.text)
-    told = told if told[:1].islower() or told.split()[0].isupper() else told[:1].lower() + told[1:]
+    told = uncapitalised(third_person(best.text))
     return asking.result(f"{begin} {told}.", evidence, confidence)
 
 
 def _priors(found: list[Piece], perceived: list[Evidence]) -> list[float]:
-    """How likely each piece holds the cause before the model reads it.
-
-    More content makes a likelier cause, up to a point; a fragment rarely is one; what perception went by
-    counts double, and so does what the person says of themselves.
-    """
+    """How likely each piece holds the cause beforehand; what perception went by counts double."""
     weights = []
     for piece in found:
-        weight = min(len(set(content(piece.text))), 5) ** 2 * (1.0 if len(words(piece.text)) > 3 else 0.2)
         touched = any(
-            mark.kind == "text" and mark.utterance == piece.utterance
-            and mark.start < piece.end and piece.start < mark.end
+            mark.kind == "text"
+            and mark.utterance == piece.utterance
+            and mark.start < piece.end
+            and piece.start < mark.end
             for mark in perceived
-        )  # fmt: skip
-        own = bool(_SELF & set(words(piece.text)))
-        weights.append(weight * (2.0 if touched else 1.0) * (2.0 if own else 1.0))
+        )
+        weights.append(salience(piece) * (2.0 if touched else 1.0))
     return [weight / sum(weights) for weight in weights]

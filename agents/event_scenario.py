@@ -8,13 +8,13 @@ from agents.asking import Asking
 from agents.shown import EVENT, EXAMPLES, SYSTEM
 from agents.step import StepContext, StepResult
 from agents.validation import retelling_fault, stranger
-from agents.words import Piece, content, pieces, sentence_of, spans_of, third_person
+from agents.words import Piece, content, pieces, salience, sentence_of, spans_of, third_person
 
 NAME, INSTRUCTION = EVENT
 _TEMPERATURES = (0.0, 0.6)
 """Of each attempt."""
 _BEGIN = 3
-_KEPT = 0.6
+_KEPT = 0.75
 """Share of the content that a retelling must keep."""
 _LONGEST = 30
 """Words of a sentence that is quoted whole."""
@@ -70,9 +70,9 @@ def _kept(text: str, original: str) -> bool:
 
 
 def weightiest(context: StepContext) -> Piece | None:
-    """The piece with the most content; of two alike, the newer."""
+    """The piece that tells most; of two alike, the newer."""
     return max(
         pieces(context.dialogue),
-        key=lambda piece: (len(set(content(piece.text))), piece.utterance),
+        key=lambda piece: (salience(piece), len(content(piece.text)), piece.utterance),
         default=None,
     )

@@ -451,7 +451,7 @@ _MANNERS: Mapping[str, Manner] = {
             "What do you remember the most?",
             "Memories like that are precious.",
             "It sounds like it means a lot to you.",
-            "I can hear how much it touches you.",
+            "It is good to hold on to that.",
             "Moments like that are worth keeping.",
         ),
         examples=(

@@ -14,6 +14,7 @@ _FEELINGS = frozenset(
         " excited guilty ashamed embarrassed surprised grateful jealous nervous frustrated annoyed relieved"
     )
 )
+_FIRST = frozenset("i my me mine myself you your we us our ours i'm i've i'd i'll we're we've".split())
 _GLUE = frozenset(
     "they them their theirs themselves they're they've a an the and but that who which is are was were be"
     " been has have had do does did will would to of in on at for with from by about because as it its feel"
@@ -49,7 +50,7 @@ def retelling_fault(text: str, said: str) -> str:
         return "says nothing"
     if len(words(text)) > 40 or not text.rstrip().endswith((".", "!", "?")):
         return "does not end"
-    if {"i", "my", "me", "you", "your", "we", "i'm", "i've"} & set(words(text)):
+    if _FIRST & set(words(text)):
         return "is not in the third person"
     if added := stranger(text, said):
         return f"adds {added!r}"

@@ -31,6 +31,8 @@ _PLAIN = frozenset(
 )
 _NEGATIONS = frozenset("not no never none nobody nothing cannot without hardly neither".split())
 
+_SELF = frozenset("i my me we our us i'm i've i'd im ive".split())
+
 _THIRD = {
     "i": "they", "me": "them", "my": "their", "mine": "theirs", "myself": "themselves", "we": "they",
     "us": "them",
@@ -128,6 +130,19 @@ def pieces(dialogue: Sequence[UtteranceData]) -> list[Piece]:
     return found
 
 
+def salience(piece: Piece) -> float:
+    """How likely a piece tells what matters: content counts to a point, fragments and general talk little."""
+    own = set(words(piece.text))
+    weight = float(min(len(set(content(piece.text))), 5) ** 2)
+    if len(words(piece.text)) < 4:
+        weight *= 0.2
+    if own & _SELF:
+        weight *= 2.0
+    elif own & {"you", "your", "you're"}:
+        weight *= 0.3
+    return weight
+
+
 def sentence_of(piece: Piece, dialogue: Sequence[UtteranceData], most_words: int) -> Piece:
     """The whole sentence around a piece, unless it is too long."""
     text = dialogue[piece.utterance].text
@@ -148,6 +163,12 @@ def spans_of(stems: set[str], dialogue: Sequence[UtteranceData]) -> list[Piece]:
 def third_person(text: str) -> str:
     """What the person says of themselves, told of them: "my dog left me" → "their dog left them"."""
     return _turned(text, _THIRD, "they")
+
+
+def uncapitalised(text: str) -> str:
+    """The text as it reads within a sentence; a first word that may be a name keeps its capital."""
+    first = words(text)[:1]
+    return text[:1].lower() + text[1:] if first and first[0] in _PLAIN else text
 
 
 def second_person(text: str) -> str:
