@@ -61,7 +61,7 @@ def test_evidence_is_really_in_the_dialogue(example: Path) -> None:
         evidence
         for step in reply_of(example)["chain"].values()
         for evidence in step["evidence"]
-        if evidence["kind"] == "text"
+        if evidence["source"] == "text"
     ]
     assert quoted
     for evidence in quoted:
@@ -167,7 +167,7 @@ def test_the_gateway_answers_http(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--text", ""], "say something"),
+        (["--text", ""], "nothing was said"),
         (["--text", "x" * 100_000], "100,000 characters"),
         (["--text", "hello", "--avatar", "nobody"], "no avatar"),
         (["--audio", "/nowhere.wav"], "nowhere.wav"),
