@@ -56,13 +56,17 @@ def turn(
         _print(result)
 
 
-def _print(result: dict[str, Any], indent: int = 0) -> None:
-    from cli.console import out
-
+def _print(result: dict[str, Any], indent: str = "") -> None:
     for name, value in result.items():
-        if isinstance(value, dict):
-            out.print(f"{' ' * indent}[bold]{name}[/]")
-            _print(value, indent + 2)
+        if isinstance(value, dict) and "median" in value:
+            spread = f"({_number(value['min'])} – {_number(value['max'])})"
+            typer.echo(f"{indent}{name:<20} {_number(value['median']):>10}  {spread}")
+        elif isinstance(value, dict):
+            typer.echo(f"{indent}{name}")
+            _print(value, indent + "  ")
         else:
-            shown = f"{value:,.1f}" if isinstance(value, float) else str(value)
-            out.print(f"{' ' * indent}{name:<{max(1, 32 - indent)}} {shown}", markup=False)
+            typer.echo(f"{indent}{name:<20} {value}")
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3f}"

@@ -78,7 +78,11 @@ def test_bench_measures_the_system_that_runs_here(run, monkeypatch, home):
     def measure(settings, request, pid, repeats, progress):
         asked.append((request.text, pid, repeats))
         progress("turn 1")
-        return {"timings_ms": {"total": {"median": 1234.5}}, "peak_memory_mib": 3}
+        return {
+            "timings_ms": {"total": {"median": 1234.6, "min": 1000, "max": 2000}},
+            "outside_models": {"median": 0.012, "min": 0.01, "max": 0.02},
+            "peak_memory_mib": 3,
+        }
 
     monkeypatch.setattr("benchmarks.turn.run", measure)
     folder = RunFolder(home)
@@ -86,7 +90,9 @@ def test_bench_measures_the_system_that_runs_here(run, monkeypatch, home):
         folder.ready(RunFile(os.getpid(), "embedded", "127.0.0.1:1", "", 0))
         result = run("bench", "turn", "-n", 2, "--json")
         assert json.loads(result.stdout)["peak_memory_mib"] == 3
-        assert "1,234.5" in run("bench", "turn").stdout
+        shown = run("bench", "turn").stdout
+        assert "1,235  (1,000 – 2,000)" in shown
+        assert "0.012" in shown
     ((text, pid, repeats), _) = asked
     assert (pid, repeats) == (os.getpid(), 2)
     assert "dog" in text
