@@ -51,7 +51,7 @@ def perceive(
     Raises:
         InvalidInput: A recording can't be used, or there are no words to answer.
     """
-    clip = _decoded(query.recordings, max_media_s)
+    clip = _decoded(query.recordings, max_media_s, stopped)
     spans = [] if clip.sound is None else speech_spans(clip.sound)
     with ThreadPoolExecutor(3, thread_name_prefix="perceive") as pool:
         speech = _start(pool, "speech", lambda: _judge_speech(backend, clip, spans))
@@ -73,12 +73,12 @@ def perceive(
     )
 
 
-def _decoded(recordings: Sequence[Recording], max_s: float) -> Clip:
+def _decoded(recordings: Sequence[Recording], max_s: float, stopped: threading.Event) -> Clip:
     """All recordings as one: the sound of a sound file wins over that of a video."""
     whole = Clip()
     spoken = pictured = -1
     for index, recording in enumerate(recordings):
-        clip = decode(recording.data, recording.header, f"media[{index}]", max_s)
+        clip = decode(recording.data, recording.header, f"media[{index}]", max_s, stopped)
         whole.notes += clip.notes
         if clip.pictures:
             if pictured >= 0:

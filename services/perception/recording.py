@@ -5,6 +5,7 @@ other files or addresses, so that a playlist in disguise can't make the service 
 """
 
 import io
+import threading
 import time
 from dataclasses import dataclass, field
 
@@ -16,7 +17,7 @@ from av.error import FFmpegError
 from empatheia.common.v1 import media_pb2
 from numpy.typing import NDArray
 
-from runtime.errors import InvalidInput
+from runtime.errors import Cancelled, InvalidInput
 
 Floats = NDArray[np.float32]
 
@@ -61,7 +62,13 @@ class Clip:
         return 0.0 if self.sound is None else len(self.sound) / SAMPLE_RATE
 
 
-def decode(data: bytes | bytearray, header: media_pb2.MediaHeader, where: str, max_s: float) -> Clip:
+def decode(
+    data: bytes | bytearray,
+    header: media_pb2.MediaHeader,
+    where: str,
+    max_s: float,
+    stopped: threading.Event | None = None,
+) -> Clip:
     """Decodes a whole recording.
 
     Args:
@@ -69,8 +76,10 @@ def decode(data: bytes | bytearray, header: media_pb2.MediaHeader, where: str, m
         header: What its sender said of it.
         where: Field for messages: "media[0]".
         max_s: Longest recording that is taken.
+        stopped: Ends the work early.
 
     Raises:
+        Cancelled: `stopped` was set.
         InvalidInput: It can't be read, is cut short, holds nothing, or is too long.
     """
     name = f"{header.file_name!r} " if header.file_name else ""
@@ -92,18 +101,25 @@ def decode(data: bytes | bytearray, header: media_pb2.MediaHeader, where: str, m
             reason="UNREADABLE_MEDIA",
         ) from error
     with container:
-        return _Reader(container, header, where, name, max_s).read()
+        return _Reader(container, header, where, name, max_s, stopped).read()
 
 
 class _Reader:
     def __init__(
-        self, container: InputContainer, header: media_pb2.MediaHeader, where: str, name: str, max_s: float
+        self,
+        container: InputContainer,
+        header: media_pb2.MediaHeader,
+        where: str,
+        name: str,
+        max_s: float,
+        stopped: threading.Event | None,
     ) -> None:
         self._container = container
         self._header = header
         self._where = where
         self._name = name
         self._max_s = max_s
+        self._stopped = stopped
         self._clip = Clip()
         self._resampler = AudioResampler("fltp", rate=SAMPLE_RATE)
         self._blocks: list[NDArray[np.float32]] = []
@@ -149,6 +165,8 @@ class _Reader:
                         self._see(frame)
             except (FFmpegError, ValueError):
                 damaged += 1
+            if self._stopped is not None and self._stopped.is_set():
+                raise Cancelled(f"{self._where}: no longer wanted", reason="CANCELLED")
             if time.monotonic() > give_up:
                 raise self._refused("takes too long to decode; send it in a simpler format", "TOO_COMPLEX")
         if damaged > max(1, _MAX_DAMAGED * packets):

@@ -1,18 +1,21 @@
 """The perception service: takes an utterance as it arrives, checks it, streams what was perceived."""
 
 import asyncio
+import io
 import threading
+import wave
 from collections.abc import AsyncIterator
 from importlib.metadata import PackageNotFoundError, version
+from random import Random
 from typing import ClassVar
 
-from empatheia.common.v1 import dialogue_pb2, service_pb2
+from empatheia.common.v1 import dialogue_pb2, media_pb2, service_pb2
 from empatheia.perception.v1 import perception_pb2
 
 from runtime.aio import iterate_in_thread
 from runtime.errors import InvalidInput, TooMuch
 from runtime.hosting.service import Call, Service
-from runtime.media import MediaAssembler
+from runtime.media import MediaAssembler, Recording
 from runtime.registry import pick
 from services.perception.backends import BACKENDS, Backend
 from services.perception.perceiver import Query, perceive
@@ -37,9 +40,13 @@ class PerceptionService(Service):
         self._backend = await asyncio.to_thread(backend, self.own.options)
         await asyncio.to_thread(self._warm_up)
 
+    async def stop(self) -> None:
+        """Ends the models."""
+        await asyncio.to_thread(self._backend.close)
+
     def _warm_up(self) -> None:
-        query = Query("I am ready to listen.", [], [])
-        for _ in perceive(self._backend, query, 1.0, threading.Event()):
+        query = Query("I am ready to listen.", [], [_noise()])
+        for _ in perceive(self._backend, query, 2.0, threading.Event()):
             pass
 
     def describe(self) -> service_pb2.ServiceDescription:
@@ -129,6 +136,21 @@ class PerceptionService(Service):
                 raise InvalidInput.of(
                     f"history[{index}].role", "must be speaker or listener", reason="BAD_ROLE"
                 )
+
+
+def _noise() -> Recording:
+    """A second of noise that swells, so that the sound models are called as well."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as target:
+        target.setnchannels(1)
+        target.setsampwidth(2)
+        target.setframerate(16000)
+        random = Random(0)
+        target.writeframes(
+            b"".join(random.randint(-i, i).to_bytes(2, "little", signed=True) for i in range(16000))
+        )
+    header = media_pb2.MediaHeader(kind=media_pb2.MEDIA_KIND_AUDIO)
+    return Recording(header, bytearray(file.getvalue()), complete=True)
 
 
 def _version() -> str:

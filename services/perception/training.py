@@ -73,7 +73,7 @@ _TASKS: dict[str, _Task] = {
         "face",
         "faces, over 8 expressions",
         corpora.faces_of,
-        Recipe(hidden=96, members=5, epochs=12, batch=128, noise=0.3),
+        Recipe(hidden=96, members=5, epochs=12, batch=128, noise=0.3, balanced=False),
         CLASS_OF_EXPRESSION,
         "Photographs of muxspace/facial_expressions (repository Apache-2.0; rights in the photographs "
         "unstated: treat as non-commercial; no photograph is shipped). Five changed copies of each are added "

@@ -1,3 +1,6 @@
+import asyncio
+from collections.abc import Iterator
+
 import pytest
 from empatheia.common.v1 import dialogue_pb2
 from empatheia.perception.v1 import perception_pb2
@@ -39,12 +42,11 @@ class Perceive:
 
 
 @pytest.fixture(scope="session")
-def service() -> PerceptionService:
-    import asyncio
-
+def service() -> Iterator[PerceptionService]:
     service = PerceptionService(load_settings("embedded"))
     asyncio.run(service.start())
-    return service
+    yield service
+    asyncio.run(service.stop())
 
 
 @pytest.fixture

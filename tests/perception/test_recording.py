@@ -1,4 +1,5 @@
 import io
+import threading
 import time
 import wave
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from empatheia.common.v1 import media_pb2
 
-from runtime.errors import InvalidInput
+from runtime.errors import Cancelled, InvalidInput
 from services.perception.recording import SAMPLE_RATE, Clip, decode
 from tests.perception import samples
 
@@ -200,3 +201,10 @@ def test_damage_neither_crashes_nor_hangs() -> None:
                 continue
             assert clip.audio_s <= 60
     assert time.monotonic() - started < 30
+
+
+def test_decoding_stops_when_nobody_waits() -> None:
+    stopped = threading.Event()
+    stopped.set()
+    with pytest.raises(Cancelled):
+        decode(samples.audio(samples.tone(1), 16000), media_pb2.MediaHeader(), "media[0]", 60, stopped)

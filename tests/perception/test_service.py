@@ -5,7 +5,7 @@ from empatheia.common.v1 import dialogue_pb2, media_pb2
 from empatheia.perception.v1 import perception_pb2
 
 from runtime.emotions import CLASSES, LABELS
-from runtime.errors import InvalidInput, TooMuch, UnknownName
+from runtime.errors import InvalidInput, ServiceDown, TooMuch, UnknownName
 from runtime.settings import load_settings
 from runtime.tensors import to_array
 from services.perception.service import PerceptionService
@@ -226,7 +226,6 @@ async def test_bounds_on_text(perceive: Perceive) -> None:
     with pytest.raises(TooMuch) as caught:
         await perceive("hi", history=(dialogue_pb2.Utterance(role=SPEAKER, text="x"),) * 201)
     assert caught.value.reason == "HISTORY_TOO_LONG"
-    await perceive("word " * 800)
 
 
 async def test_stream_out_of_order(perceive: Perceive) -> None:
@@ -268,3 +267,12 @@ async def test_wrong_settings_are_refused() -> None:
         changed = settings.model_copy(update={"services": {**settings.services, "perception": own}})
         with pytest.raises(error, match="nope"):
             await PerceptionService(changed).start()
+
+
+async def test_a_dead_recognizer_is_replaced(service: PerceptionService, perceive: Perceive) -> None:
+    recording = File(samples.audio(samples.spoken(COUNTING), 22050), "a.wav")
+    service._backend._recognizer._worker.kill()
+    with pytest.raises(ServiceDown) as caught:
+        await perceive("", recording)
+    assert caught.value.reason == "RECOGNIZER_DIED"
+    assert "three four five" in (await perceive("", recording)).text

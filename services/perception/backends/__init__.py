@@ -34,6 +34,10 @@ class Backend(ABC):
             WeightsMissing: A model is not on this machine.
         """
 
+    def close(self) -> None:
+        """Gives back what the models took."""
+        return
+
     @abstractmethod
     def info(self) -> service_pb2.ModelInfo:
         """Which models these are."""

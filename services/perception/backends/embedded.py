@@ -46,10 +46,14 @@ class EmbeddedBackend(Backend):
             raise InvalidInput.of(where, first["msg"], reason="BAD_SETTING") from error
         torch.set_num_threads(own.threads)
         cv2.setNumThreads(own.threads)
+        self._recognizer = Recognizer()
         self._text = TextModality()
         self._voice = VoiceModality()
         self._face = FaceModality()
-        self._recognizer = Recognizer()
+
+    def close(self) -> None:
+        """See `Backend`."""
+        self._recognizer.close()
 
     def info(self) -> service_pb2.ModelInfo:
         """See `Backend`; the hash is taken over those of the three judges."""

@@ -1,33 +1,42 @@
-"""Hears words: pocketsphinx with the English model of its wheel."""
+"""Hears words: pocketsphinx with the English model of its wheel, in a process of its own."""
 
+import json
+import os
+import struct
+import subprocess
+import sys
 import threading
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from empatheia.common.v1 import affect_pb2
 from empatheia.perception.v1 import perception_pb2
 from numpy.typing import NDArray
-from pocketsphinx import Decoder
 
+from runtime.errors import ServiceDown
 from services.perception.recording import SAMPLE_RATE
 
 MODEL_ID = "pocketsphinx en-us"
+_WORKER = "services.perception.modalities.asr_worker"
 _FRAME_S = 0.01
-_PRIMER = np.random.default_rng(0).normal(0, 100, SAMPLE_RATE // 4).astype(np.int16)
-"""Faint noise, decoded before each utterance: the decoder keeps the Gaussians of its last frames, so that
-without it one person's recording would colour the next one's transcript."""
 _PART_S = 12.0
-"""Longest stretch that is decoded in one go: the search slows down on longer ones."""
+"""Longest stretch that is decoded in one go: cancellation is looked at in between."""
 
 
 class Recognizer:
-    """Turns speech into words. One utterance at a time; further callers wait."""
+    """Turns speech into words. One stretch of speech at a time; further callers wait."""
 
     def __init__(self) -> None:
-        """Loads acoustic model, dictionary and language model from the wheel."""
-        self._decoder = Decoder(samprate=SAMPLE_RATE, loglevel="FATAL", cmn="batch", maxhmmpf=3000)
+        """Starts the process, which loads acoustic model, dictionary and language model from the wheel."""
         self._lock = threading.Lock()
+        self._worker = _start()
+
+    def close(self) -> None:
+        """Ends the process."""
+        with self._lock:
+            _end(self._worker)
 
     def transcribe(
         self,
@@ -41,13 +50,15 @@ class Recognizer:
             sound: 16 kHz mono.
             spans: Parts with speech.
             stopped: Ends the work between parts.
+
+        Raises:
+            ServiceDown: The process died; a new one has been started.
         """
         words: list[perception_pb2.HeardWord] = []
-        with self._lock:
-            for start, end in _parts(spans):
-                if stopped.is_set():
-                    break
-                words += self._hear(sound[int(start * SAMPLE_RATE) : int(end * SAMPLE_RATE)], start)
+        for start, end in _parts(spans):
+            if stopped.is_set():
+                break
+            words += self._hear(sound[int(start * SAMPLE_RATE) : int(end * SAMPLE_RATE)], start)
         confidence = float(np.mean([word.confidence for word in words])) if words else 0.0
         return perception_pb2.Transcript(
             text=" ".join(word.text for word in words), words=words, confidence=confidence, speech=spans
@@ -56,25 +67,55 @@ class Recognizer:
     def _hear(self, sound: NDArray[np.float32], start: float) -> list[perception_pb2.HeardWord]:
         peak = float(np.abs(sound).max(initial=0.0))
         pcm = (sound * (0.5 / max(peak, 1e-4)) * 32767).astype(np.int16)
-        self._decode(_PRIMER)
-        self._decode(pcm)
-        if self._decoder.hyp() is None:
-            return []
+        with self._lock:
+            found = self._ask(pcm)
         return [
             perception_pb2.HeardWord(
-                text=part.word.split("(")[0],
-                start_s=start + part.start_frame * _FRAME_S,
-                end_s=start + (part.end_frame + 1) * _FRAME_S,
-                confidence=min(1.0, part.prob),
+                text=word.split("(")[0],
+                start_s=start + first * _FRAME_S,
+                end_s=start + (last + 1) * _FRAME_S,
+                confidence=min(1.0, probability),
             )
-            for part in self._decoder.seg()
-            if part.word[0] not in "<[+"
+            for word, first, last, probability in found
         ]
 
-    def _decode(self, pcm: NDArray[np.int16]) -> None:
-        self._decoder.start_utt()
-        self._decoder.process_raw(pcm.tobytes(), full_utt=True)
-        self._decoder.end_utt()
+    def _ask(self, pcm: NDArray[np.int16]) -> Any:
+        data = pcm.tobytes()
+        assert self._worker.stdin is not None
+        assert self._worker.stdout is not None
+        try:
+            self._worker.stdin.write(struct.pack("<I", len(data)) + data)
+            self._worker.stdin.flush()
+            answer = self._worker.stdout.readline()
+        except OSError:
+            answer = b""
+        if not answer:
+            _end(self._worker)
+            self._worker = _start()
+            raise ServiceDown("the recognizer's process died; try again", reason="RECOGNIZER_DIED")
+        words = json.loads(answer)
+        if words is None:
+            raise ServiceDown("the recognizer failed on this recording; try again", reason="RECOGNIZER_DIED")
+        return words
+
+
+def _start() -> subprocess.Popen[bytes]:
+    # The service may have been found by a path that was set while it ran.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    return subprocess.Popen(
+        (sys.executable, "-m", _WORKER), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+    )
+
+
+def _end(worker: subprocess.Popen[bytes]) -> None:
+    worker.kill()
+    worker.wait()
+    for pipe in (worker.stdin, worker.stdout):
+        if pipe is not None:
+            try:
+                pipe.close()
+            except OSError:
+                continue
 
 
 def _parts(spans: Sequence[affect_pb2.TimeSpan]) -> list[tuple[float, float]]:
@@ -84,6 +125,6 @@ def _parts(spans: Sequence[affect_pb2.TimeSpan]) -> list[tuple[float, float]]:
         if parts and span.end_s - parts[-1][0] <= _PART_S:
             parts[-1] = (parts[-1][0], span.end_s)
             continue
-        pieces = max(1, int(np.ceil((span.end_s - span.start_s) / (2 * _PART_S))))
+        pieces = max(1, int(np.ceil((span.end_s - span.start_s) / _PART_S)))
         parts += pairwise(np.linspace(span.start_s, span.end_s, pieces + 1).tolist())
     return parts
