@@ -13,6 +13,8 @@ from runtime.rpc import Rpc
 
 MAX_MESSAGE_BYTES = 256 * 1024 * 1024
 _OPTIONS = [
+    # Otherwise a second server on the same port would start, and silently share its calls.
+    ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
 ]
