@@ -4,7 +4,7 @@ Head space has its origin between the eyes, x to the viewer's right, y down, and
 units high. The third coordinate points to the viewer.
 """
 
-from functools import cached_property
+from functools import cache, cached_property
 from math import cos, radians, sin
 
 import numpy as np
@@ -149,15 +149,22 @@ class View:
 
 def curve(points: Points, closed: bool, per_part: int = 12) -> Points:
     """Catmull-Rom curve through points: shape (n, 2)."""
+    return _weights(len(points), closed, per_part) @ points
+
+
+@cache
+def _weights(count: int, closed: bool, per_part: int) -> NDArray[np.float64]:
+    """What each of some points adds to each point of the curve through them."""
     if closed:
-        padded = np.concatenate([points[-1:], points, points[:2]])
+        padded = np.eye(count)[np.arange(-1, count + 2) % count]
     else:
-        padded = np.concatenate([2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]])
+        inner = np.eye(count)
+        padded = np.concatenate([2 * inner[:1] - inner[1:2], inner, 2 * inner[-1:] - inner[-2:-1]])
     a, b, c, d = padded[:-3], padded[1:-2], padded[2:-1], padded[3:]
     t = np.linspace(0, 1, per_part, endpoint=False)[:, None, None]
     parts = 0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
-    joined: Points = parts.transpose(1, 0, 2).reshape(-1, 2)
-    return joined if closed else np.concatenate([joined, points[-1:]])
+    joined = parts.transpose(1, 0, 2).reshape(-1, count)
+    return joined if closed else np.concatenate([joined, padded[-2:-1]])
 
 
 def at(x: float, y: float) -> Points:
