@@ -8,7 +8,7 @@ from agents.words import content, spans_of, words
 from runtime.emotions import CLASS_OF_LABEL, LABELS
 
 NAME, INSTRUCTION = EMOTION
-_WEIGHT_BESIDE_PERCEPTION = 0.0
+_WEIGHT_BESIDE_PERCEPTION = 0.1
 _WEIGHT_ALONE = 1.0
 _UNHEARD = 0.3
 """Most confidence where perception said nothing."""

@@ -5,6 +5,7 @@ import json
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -126,8 +127,8 @@ class Embedded(Backend):
                 if not stopped.is_set():
                     yield from self._write(request, turn_id, stopped)
 
-        async with self._line:
-            async for part in iterate_in_thread(work, _AHEAD):
+        async with self._line, aclosing(iterate_in_thread(work, _AHEAD)) as parts:  # type: ignore[type-var]
+            async for part in parts:
                 yield part
 
     async def score(self, request: reasoning_pb2.ChooseRequest, turn_id: str) -> Scores:

