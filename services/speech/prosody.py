@@ -23,9 +23,9 @@ OWN_PITCH_HZ = 118.0
 _LOWEST_HZ, _HIGHEST_HZ = 50.0, 520.0
 _WH = re.compile(r"\W*(who|whom|whose|what|when|where|which|why|how)\b", re.IGNORECASE)
 
-_DECLINATION_ST = 3.0
+_DECLINATION_ST = 3.5
 """Fall of the line from start to end of a sentence, in semitones."""
-_ACCENT_ST = {1: 0.8, 2: 2.4}
+_ACCENT_ST = {1: 1.0, 2: 3.2}
 _FIRST_ACCENT = 1.25
 _SMOOTHING_S = 0.035
 _DRIFT_ST = 0.22
@@ -114,7 +114,7 @@ def _tunes(time: NDArray[np.float64], sounds: Sequence[Sounding], text: str) -> 
         return line - _bump(time, nucleus, 3.0) + _ramp(time, middle, end, 6.5)
     if ending in {",", ";", ":"}:
         return line + _ramp(time, max(middle, end - 0.25), end, 2.0)
-    return line + _bump(time, nucleus, 1.2 if ending == "!" else 0.4) - _ramp(time, middle, end, 3.4)
+    return line + _bump(time, nucleus, 1.2 if ending == "!" else 0.4) - _ramp(time, middle, end, 4.2)
 
 
 def _ramp(time: NDArray[np.float64], start: float, end: float, size: float) -> NDArray[np.float64]:
