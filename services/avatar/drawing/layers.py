@@ -14,7 +14,7 @@ DETAIL = 1.4
 """Pixels of a layer for a pixel of the picture: keeps it sharp when it is bent."""
 
 _GRID = 16.0
-_MARGIN = np.array([48.0, 34.0])
+_MARGIN = np.array([48.0, 50.0])
 """How far the painted parts of a layer may move, across and down."""
 
 _NO_SECOND_MAP = np.zeros(0, np.float32)
