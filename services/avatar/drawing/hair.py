@@ -142,7 +142,7 @@ def paint_beard(layer: Layer, hair: Hair, shape: HeadShape, seed: int) -> None:
     p = rng.uniform((-98, 4), (98, s.chin_y + 3), (15000, 2))
     x, y = p[:, 0], p[:, 1]
     away = np.abs(x)
-    jaw = smooth(y, s.mouth_y - 20 + 0.0 * away, s.mouth_y + 16) * smooth(away, 14, 30)
+    jaw = smooth(y, s.mouth_y - 20, s.mouth_y + 16) * smooth(away, 14, 30)
     cheek = smooth(y - 0.9 * (away - 60), 62, 86) * smooth(away, 40, 62)
     side = smooth(away, 76, 88) * smooth(y, 10, 50)
     chin = smooth(y, s.mouth_y + 20, s.mouth_y + 27)

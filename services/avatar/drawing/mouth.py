@@ -56,7 +56,7 @@ def mouth_lines(shape: HeadShape, pose: Pose) -> MouthLines:
     away = np.abs(_T)
     line = -lift * (away**1.7 - 0.22) + 0.28 * drop * away**2
     wave = 0.9 * np.exp(-((_T / 0.16) ** 2)) - 0.8 * np.exp(-(((away - 0.42) / 0.22) ** 2))
-    line += wave * (1 - pose.both("mouthSmile"))
+    line += wave * (1 - pose.both("mouthSmile")) * (1 - 0.6 * pose.both("mouthFrown"))
     line += 2.0 * pose["mouthClose"] * jaw * 3
     line -= 2.0 * pose["mouthShrugLower"] * (1 - away**2)
     bow = np.clip(1 - away ** (2.5 - 0.5 * rounded), 0, 1) ** (0.72 - 0.22 * rounded)

@@ -73,20 +73,6 @@ def linear(start: Sequence[float], end: Sequence[float], colours: Sequence[tuple
     return paint
 
 
-def radial(centre: Sequence[float], radius: float, colours: Sequence[tuple[Rgb, float, float]]) -> skia.Paint:
-    """Paint with a round gradient; colours are triples of colour, alpha and place (0 to 1)."""
-    paint = skia.Paint(AntiAlias=True)
-    paint.setShader(
-        skia.GradientShader.MakeRadial(
-            skia.Point(*centre),
-            radius,
-            [argb(colour, alpha) for colour, alpha, _ in colours],
-            [place for _, _, place in colours],
-        )
-    )
-    return paint
-
-
 def canvas(width: int, height: int) -> tuple[NDArray[np.uint8], skia.Canvas, skia.Surface]:
     """A transparent layer: its pixels (premultiplied RGBA), a canvas on them, and what keeps it alive."""
     pixels = np.zeros((height, width, 4), np.uint8)

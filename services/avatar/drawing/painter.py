@@ -104,9 +104,7 @@ class Painter:
         def forward(p: Points) -> Points:
             still = p + CENTRE
             lift = smooth(p[..., 1], 110, 190) * pose.breath
-            still = np.stack(
-                [still[..., 0] * 1.0 + lift * 0.008 * p[..., 0], still[..., 1] - 2.2 * lift], axis=-1
-            )
+            still = np.stack([still[..., 0] + lift * 0.008 * p[..., 0], still[..., 1] - 2.2 * lift], axis=-1)
             follow = 0.8 * (1 - smooth(p[..., 1], 50, 178))[..., None]
             return np.asarray(view(p, 10.0) * follow + still * self._scale * (1 - follow))
 

@@ -57,7 +57,6 @@ class Skin(_Strict):
     blush: Colour
     lips: Colour
     wrinkles: Amount = 0.0
-    freckles: Amount = 0.0
     stubble: Amount = 0.0
 
 
