@@ -16,6 +16,14 @@ Floats = NDArray[np.float32]
 
 WEIGHTS = Path(__file__).parent / "weights"
 
+EVERYDAY = 2.0
+"""How much flatter a judge of voice or face is made outside the studio.
+
+Calibrated on recordings of the kind it was trained on, a judge is far too sure of itself on others. On clips
+of other corpora (13 faces of GRID and MEAD, 9 voices of GRID, MEAD and LJSpeech) this factor on the
+temperature lowers the log loss from 2.11 to 1.74 (face) and from 2.34 to 1.61 (voice).
+"""
+
 
 @dataclass(frozen=True)
 class Judge:
@@ -42,9 +50,17 @@ class Judge:
     reliability: float
     """Balanced accuracy on unseen people, corrected for chance: 0 is a guess, 1 never errs."""
 
-    def probabilities(self, features: Floats) -> Floats:
-        """Judges features of shape (N, D); returns (N, C), rows summing to 1."""
-        logits = self.logits(features) / self.temperature
+    def probabilities(self, features: Floats, softer: float = 1.0) -> Floats:
+        """Judges features.
+
+        Args:
+            features: (N, D).
+            softer: Factor on the temperature.
+
+        Returns:
+            (N, C), rows summing to 1.
+        """
+        logits = self.logits(features) / (self.temperature * softer)
         exponent = np.exp(logits - logits.max(axis=1, keepdims=True))
         result: Floats = exponent / exponent.sum(axis=1, keepdims=True)
         return result

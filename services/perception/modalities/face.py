@@ -11,7 +11,7 @@ from runtime.emotions import NEUTRAL
 from runtime.models import weight_hash
 from services.perception.judgement import Judgement, absent, flatten_neutral, spread
 from services.perception.modalities import faces
-from services.perception.model import WEIGHTS, Judge
+from services.perception.model import EVERYDAY, WEIGHTS, Judge
 from services.perception.recording import Picture
 
 MODEL_ID = "empatheia face affect"
@@ -70,7 +70,7 @@ class FaceModality:
         self, seen: list[tuple[float, NDArray[np.float32]]], step_s: float, pictures: int, notes: list[str]
     ) -> Judgement:
         features = np.stack([row for _, row in seen])
-        track = self._judge.probabilities(features)
+        track = self._judge.probabilities(features, EVERYDAY)
         mean = track.mean(axis=0)
         observed = {
             CLASS_OF_EXPRESSION[label]: float(p) for label, p in zip(self._judge.labels, mean, strict=True)

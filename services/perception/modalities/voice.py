@@ -10,7 +10,7 @@ from runtime.emotions import NEUTRAL
 from runtime.models import weight_hash
 from services.perception.judgement import Judgement, absent, flatten_neutral, spread
 from services.perception.modalities import prosody
-from services.perception.model import WEIGHTS, Judge
+from services.perception.model import EVERYDAY, WEIGHTS, Judge
 from services.perception.recording import SAMPLE_RATE
 
 MODEL_ID = "empatheia voice affect"
@@ -76,7 +76,7 @@ class VoiceModality:
         """Probability by class, and of neutral."""
         classes: dict[str, float] = {}
         for label, probability in zip(
-            self._judge.labels, self._judge.probabilities(features)[0].tolist(), strict=True
+            self._judge.labels, self._judge.probabilities(features, EVERYDAY)[0].tolist(), strict=True
         ):
             klass = CLASS_OF_RAVDESS[label]
             classes[klass] = classes.get(klass, 0.0) + probability
