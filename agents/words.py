@@ -40,12 +40,6 @@ _THIRD = {
     "i've": "they have", "ive": "they have", "i'd": "they would", "i'll": "they will", "we're": "they are",
     "we've": "they have", "we'd": "they would", "we'll": "they will",
 }  # fmt: skip
-_SECOND = {
-    "i": "you", "me": "you", "my": "your", "mine": "yours", "myself": "yourself", "we": "you", "us": "you",
-    "our": "your", "ours": "yours", "ourselves": "yourselves", "i'm": "you are", "im": "you are",
-    "i've": "you have", "ive": "you have", "i'd": "you would", "i'll": "you will", "we're": "you are",
-    "we've": "you have", "we'd": "you would", "we'll": "you will",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -162,33 +156,20 @@ def spans_of(stems: set[str], dialogue: Sequence[UtteranceData]) -> list[Piece]:
 
 def third_person(text: str) -> str:
     """What the person says of themselves, told of them: "my dog left me" → "their dog left them"."""
-    return _turned(text, _THIRD, "they")
+
+    def turn(match: re.Match[str]) -> str:
+        return _THIRD.get(match.group().lower(), match.group())
+
+    turned = _WORD.sub(turn, text.replace("’", "'"))
+    turned = re.sub(r"\bthey (?:am|is)\b", "they are", turned)
+    turned = re.sub(r"\bthey was(n't)?\b", r"they were\1", turned)
+    return re.sub(r"\b(am|was) they\b", lambda m: f"{'are' if m[1] == 'am' else 'were'} they", turned)
 
 
 def uncapitalised(text: str) -> str:
     """The text as it reads within a sentence; a first word that may be a name keeps its capital."""
     first = words(text)[:1]
     return text[:1].lower() + text[1:] if first and first[0] in _PLAIN else text
-
-
-def second_person(text: str) -> str:
-    """What the person says of themselves, told to them: "my dog left me" → "your dog left you"."""
-    return _turned(text, _SECOND, "you")
-
-
-def _turned(text: str, table: dict[str, str], subject: str) -> str:
-    def turn(match: re.Match[str]) -> str:
-        word = match.group().lower().replace("’", "'")
-        if word in table:
-            return table[word]
-        return match.group()
-
-    turned = _WORD.sub(turn, text.replace("’", "'"))
-    turned = re.sub(rf"\b{subject} (?:am|is)\b", f"{subject} are", turned, flags=re.I)
-    turned = re.sub(rf"\b{subject} was(n't)?\b", rf"{subject} were\1", turned, flags=re.I)
-    return re.sub(
-        rf"\b(am|was) {subject}\b", lambda m: f"{'are' if m[1] == 'am' else 'were'} {subject}", turned
-    )
 
 
 def _trimmed(text: str, utterance: int, start: int, end: int) -> Piece | None:

@@ -1,7 +1,9 @@
 import pytest
 
+from agents.manner import SAID, manner
 from agents.step import UtteranceData
-from agents.words import content, pieces, second_person, sentences, third_person
+from agents.words import content, pieces, sentences, third_person
+from runtime.emotions import LABELS
 
 
 @pytest.mark.parametrize(
@@ -9,7 +11,7 @@ from agents.words import content, pieces, second_person, sentences, third_person
     [
         ("my dog left me", "their dog left them"),
         ("I am so sad", "they are so sad"),
-        ("I'm tired and I was late", "they are tired and they were late"),
+        ("I’m tired and I was late", "they are tired and they were late"),
         ("we lost our house", "they lost their house"),
         ("I wasn’t there", "they weren't there"),
         ("The car broke", "The car broke"),
@@ -17,10 +19,6 @@ from agents.words import content, pieces, second_person, sentences, third_person
 )
 def test_third_person(said: str, told: str) -> None:
     assert third_person(said) == told
-
-
-def test_second_person() -> None:
-    assert second_person("I am proud of my son") == "you are proud of your son"
 
 
 def test_pieces_know_their_place() -> None:
@@ -37,3 +35,15 @@ def test_content_ignores_plain_words_and_endings() -> None:
 
 def test_sentences() -> None:
     assert sentences("One. Two! three") == ["One.", "Two!", "three"]
+
+
+def test_every_label_has_a_manner() -> None:
+    for label in LABELS:
+        way = manner(label)
+        assert SAID[label]
+        assert len(way.goals) > 1
+        assert len(way.closings) > 3
+        for opening in way.openings:
+            assert opening[-1].isalpha()
+        for sentence in (*way.plain, *way.closings):
+            assert sentence[-1] in ".!?"
