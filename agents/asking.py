@@ -45,6 +45,10 @@ class Written:
     """Whether it ended by itself."""
 
 
+_RULE = "the only words there are"
+"""What concluded a step that left the model nothing to choose."""
+
+
 @dataclass
 class Asking:
     """The questions of one step: sends them, and sums up what they took."""
@@ -98,14 +102,17 @@ class Asking:
             steps: Steps done so far.
             hopeless: Looks at the whole words so far and says whether going on is of no use.
         """
-        text = ""
+        text, whole = "", None
         async with aclosing(self.stream(options, prefill=prefill, steps=steps)) as parts:  # type: ignore[type-var]
             async for part in parts:
                 if isinstance(part, Written):
-                    return part
+                    whole = part
+                    continue
                 text += part
                 if hopeless(text.rpartition(" ")[0]):
                     return None
+        if whole is not None:
+            return whole
         raise Internal(
             "reasoning ended an answer without its result", reason="INCOMPLETE_ANSWER", service="reasoning"
         )
@@ -156,7 +163,7 @@ class Asking:
             evidence=evidence,
             confidence=round(min(max(confidence, 0.0), 1.0), 4),
             distribution=distribution or {},
-            model=self.model,
+            model=self.model if self.attempts else ModelRef(backend="rule", model_id=_RULE, weight_hash=""),
             ms=(time.monotonic() - self._began) * 1000,
             attempts=self.attempts,
             instruction=self.instruction,

@@ -64,7 +64,9 @@ def check(
     from cli.probe import probe
 
     _known(name)
-    settings = daemon.as_running(settings_of(preset, config))
+    settings = settings_of(preset, config)
+    if address is None:
+        settings = daemon.as_running(settings)
     found = asyncio.run(probe(name, address or settings.address(name), settings.application(name)))
     typer.echo(f"{name} at {found.address}: {found.state}")
     if not found.ready:

@@ -3,7 +3,7 @@
 import asyncio
 import contextvars
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 async def iterate_in_thread(
     make: Callable[[threading.Event], Iterator[T]], ahead: int = 4
-) -> AsyncIterator[T]:
+) -> AsyncGenerator[T]:
     """Yields what a blocking iterator makes, without blocking the event loop.
 
     The iterator runs in a thread of its own and is at most `ahead` items in front of its reader. When the

@@ -65,6 +65,10 @@ class _Replica:
         self.dispatcher = Dispatcher(service)
         await self.dispatcher.start()
 
+    async def __del__(self) -> None:
+        # Ray awaits this when it stops a replica.
+        await self.dispatcher.stop()
+
 
 def _asgi_app(self: Any) -> Any:
     return self.service.asgi_app()

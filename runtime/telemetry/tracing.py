@@ -74,6 +74,24 @@ def span(
             begun.end()
 
 
+def record_span(
+    name: str, attributes: Mapping[str, AttributeValue], start_ns: int, end_ns: int, parent: Context
+) -> None:
+    """Writes down a span of work that is over.
+
+    Args:
+        name: From `schema.Spans`.
+        attributes: By names of `schema.Attributes`.
+        start_ns: Nanoseconds since 1970.
+        end_ns: Nanoseconds since 1970.
+        parent: Where it hangs.
+    """
+    tracer = trace.get_tracer("empatheia", tracer_provider=_provider)
+    done = tracer.start_span(name, context=parent, start_time=start_ns)
+    annotate(done, {Attributes.KIND: "CHAIN", **attributes})
+    done.end(end_time=end_ns)
+
+
 @contextmanager
 def within(begun: Span) -> Iterator[None]:
     """Makes a span that has begun the current one."""

@@ -18,8 +18,8 @@ from runtime.errors import InvalidInput, TooMuch
 from runtime.hosting.service import Call, Service
 from runtime.registry import pick
 from runtime.settings import Settings
+from runtime.telemetry.busy import Busy
 from runtime.telemetry.schema import Attributes, Spans
-from runtime.telemetry.tracing import annotate, span
 from services.avatar.backends import BACKENDS, AvatarBackend, Video, VideoForm, VideoPiece
 from services.avatar.validation import check_segment, check_start
 
@@ -88,41 +88,41 @@ class AvatarService(Service):
             raise InvalidInput.of("start", "must be the first part of the stream", reason="BAD_STREAM")
         form = check_start(first.start, self._backend)
         model = self._backend.model()
-        attributes = {Attributes.MODEL_ID: model.model_id}
-        with span(Spans.MODEL.format(name="avatar"), attributes, current=False) as begun:
+        busy = Busy(Spans.MODEL.format(name="avatar"), {Attributes.MODEL_ID: model.model_id})
+        with busy.work():
             video = await asyncio.to_thread(self._backend.open, form)
-            try:
-                header = media_pb2.MediaHeader(
-                    kind=media_pb2.MEDIA_KIND_VIDEO,
-                    mime_type=video.mime_type,
-                    file_name="reply.mp4",
-                    sample_rate=form.sample_rate,
-                    channels=1,
-                    fps=video.fps,
-                    width=video.size,
-                    height=video.size,
-                )
-                yield avatar_pb2.RenderResponse(header=header, model=model)
-                sequence = 0
-                async with aclosing(_draw(video, form, requests)) as pieces:
-                    async for piece in pieces:
-                        chunk = media_pb2.MediaChunk(data=piece.data, pts_s=piece.pts_s, sequence=sequence)
-                        sequence += 1
-                        yield avatar_pb2.RenderResponse(chunk=chunk)
-                summary = avatar_pb2.RenderSummary(
-                    frames=video.frames,
-                    duration_s=video.frames / video.fps,
-                    render_ms=video.render_ms,
-                    encode_ms=video.encode_ms,
-                )
-                annotate(begun, {Attributes.FRAMES: summary.frames, Attributes.VIDEO_S: summary.duration_s})
-                yield avatar_pb2.RenderResponse(summary=summary)
-            finally:
-                await asyncio.to_thread(video.close)
+        try:
+            header = media_pb2.MediaHeader(
+                kind=media_pb2.MEDIA_KIND_VIDEO,
+                mime_type=video.mime_type,
+                file_name="reply.mp4",
+                sample_rate=form.sample_rate,
+                channels=1,
+                fps=video.fps,
+                width=video.size,
+                height=video.size,
+            )
+            yield avatar_pb2.RenderResponse(header=header, model=model)
+            sequence = 0
+            async with aclosing(_draw(video, form, requests, busy)) as pieces:
+                async for piece in pieces:
+                    chunk = media_pb2.MediaChunk(data=piece.data, pts_s=piece.pts_s, sequence=sequence)
+                    sequence += 1
+                    yield avatar_pb2.RenderResponse(chunk=chunk)
+            summary = avatar_pb2.RenderSummary(
+                frames=video.frames,
+                duration_s=video.frames / video.fps,
+                render_ms=video.render_ms,
+                encode_ms=video.encode_ms,
+            )
+            yield avatar_pb2.RenderResponse(summary=summary)
+        finally:
+            busy.close()
+            await asyncio.to_thread(video.close)
 
 
 async def _draw(
-    video: Video, form: VideoForm, requests: AsyncIterator[avatar_pb2.RenderRequest]
+    video: Video, form: VideoForm, requests: AsyncIterator[avatar_pb2.RenderRequest], busy: Busy
 ) -> AsyncGenerator[VideoPiece]:
     """Feeds the requests to a video and yields what it makes."""
     samples, segments, spoken_s = 0, 0, 0.0
@@ -139,9 +139,10 @@ async def _draw(
             def speak(stopped: threading.Event, voice: NDArray[np.int16] = voice) -> Iterator[VideoPiece]:
                 return video.speak(voice, stopped)
 
-            async with aclosing(iterate_in_thread(speak)) as pieces:  # type: ignore[type-var]
-                async for piece in pieces:
-                    yield piece
+            with busy.work():
+                async with aclosing(iterate_in_thread(speak)) as pieces:
+                    async for piece in pieces:
+                        yield piece
         else:
             what = "a second start" if kind == "start" else "an empty part"
             raise InvalidInput.of(kind or "part", f"{what} is out of place", reason="BAD_STREAM")
@@ -149,9 +150,10 @@ async def _draw(
         raise InvalidInput.of(
             "audio", "no voice came before the end of the stream; send at least one sample", reason="NO_AUDIO"
         )
-    async with aclosing(iterate_in_thread(video.finish)) as pieces:  # type: ignore[type-var]
-        async for piece in pieces:
-            yield piece
+    with busy.work():
+        async with aclosing(iterate_in_thread(video.finish)) as pieces:
+            async for piece in pieces:
+                yield piece
 
 
 def _voice(chunk: avatar_pb2.VoiceChunk, before: int, sample_rate: int) -> NDArray[np.int16]:

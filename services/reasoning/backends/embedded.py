@@ -127,7 +127,7 @@ class Embedded(Backend):
                 if not stopped.is_set():
                     yield from self._write(request, turn_id, stopped)
 
-        async with self._line, aclosing(iterate_in_thread(work, _AHEAD)) as parts:  # type: ignore[type-var]
+        async with self._line, aclosing(iterate_in_thread(work, _AHEAD)) as parts:
             async for part in parts:
                 yield part
 
