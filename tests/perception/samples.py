@@ -1,6 +1,5 @@
 """Media made for the tests: tones, spoken sentences, drawn pictures, in any container."""
 
-import ctypes
 import io
 import math
 from collections.abc import Iterator
@@ -9,11 +8,11 @@ from functools import cache
 
 import av
 import cv2
-import espeakng_loader
 import numpy as np
 from empatheia.common.v1 import media_pb2
 
 from runtime import media
+from runtime.espeak import espeak
 
 
 @dataclass(frozen=True)
@@ -34,24 +33,9 @@ def tone(seconds: float, rate: int = 16000, hertz: float = 220.0, level: float =
 @cache
 def spoken(sentence: str) -> np.ndarray:
     """A sentence said by espeak-ng, at 22.05 kHz, with half a second of silence on both sides."""
-    library = ctypes.CDLL(espeakng_loader.get_library_path())
-    rate = library.espeak_Initialize(2, 0, espeakng_loader.get_data_path().encode(), 0)
-    blocks: list[np.ndarray] = []
-
-    @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
-    def keep(samples, count, _events):
-        if count > 0:
-            blocks.append(np.ctypeslib.as_array(samples, (count,)).copy())
-        return 0
-
-    library.espeak_SetSynthCallback(keep)
-    library.espeak_SetVoiceByName(b"en-us")
-    text = sentence.encode()
-    library.espeak_Synth(text, len(text) + 1, 0, 1, 0, 1, None, None)
-    library.espeak_Synchronize()
-    assert rate == 22050
-    pause = np.zeros(rate // 2, np.float32)
-    return np.concatenate((pause, np.concatenate(blocks).astype(np.float32) / 32768, pause))
+    said = espeak().speak(sentence, pitch_range=50).samples.astype(np.float32) / 32768
+    pause = np.zeros(22050 // 2, np.float32)
+    return np.concatenate((pause, said, pause))
 
 
 def audio(
