@@ -4,13 +4,16 @@ from agents.asking import Asking
 from agents.manner import SAID
 from agents.shown import CAUSE, EMOTION, EVENT, EXAMPLES, SYSTEM, done
 from agents.step import Evidence, StepContext, StepResult
-from agents.words import Piece, pieces, salience, third_person, uncapitalised
+from agents.words import Piece, pieces, salience, third_person, touch, uncapitalised
 
 NAME, INSTRUCTION = CAUSE
 _MOST = 16
 """Most pieces to choose from, the newest."""
-_WEIGHT = 0.5
-"""The model's scores alone prefer short fragments."""
+_WEIGHT = 0.25
+"""On 96 turns of EmpathyEar's training set the model's scores alone find 33 % of the words of the annotated
+cause, salience alone 54 %, this mixture 52 %: the untuned model adds nothing yet that can be measured."""
+_PERCEIVED = 8.0
+"""How much more a piece counts in which perception found all its evidence."""
 
 
 async def conclude(context: StepContext) -> StepResult:
@@ -52,15 +55,6 @@ async def conclude(context: StepContext) -> StepResult:
 
 
 def _priors(found: list[Piece], perceived: list[Evidence]) -> list[float]:
-    """How likely each piece holds the cause beforehand; what perception went by counts double."""
-    weights = []
-    for piece in found:
-        touched = any(
-            mark.kind == "text"
-            and mark.utterance == piece.utterance
-            and mark.start < piece.end
-            and piece.start < mark.end
-            for mark in perceived
-        )
-        weights.append(salience(piece) * (2.0 if touched else 1.0))
+    """How likely each piece holds the cause beforehand; what perception went by counts more."""
+    weights = [salience(piece) * (1 + _PERCEIVED * touch(piece, perceived)) for piece in found]
     return [weight / sum(weights) for weight in weights]

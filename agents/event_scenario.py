@@ -8,7 +8,7 @@ from agents.asking import Asking
 from agents.shown import EVENT, EXAMPLES, SYSTEM
 from agents.step import StepContext, StepResult
 from agents.validation import retelling_fault, stranger
-from agents.words import Piece, content, pieces, salience, sentence_of, spans_of, third_person
+from agents.words import Piece, content, pieces, salience, sentence_of, spans_of, third_person, touch
 
 NAME, INSTRUCTION = EVENT
 _TEMPERATURES = (0.0, 0.6)
@@ -70,9 +70,10 @@ def _kept(text: str, original: str) -> bool:
 
 
 def weightiest(context: StepContext) -> Piece | None:
-    """The piece that tells most; of two alike, the newer."""
-    return max(
-        pieces(context.dialogue),
-        key=lambda piece: (salience(piece), len(content(piece.text)), piece.utterance),
-        default=None,
-    )
+    """The piece that tells most; of two alike, the newer. What perception went by counts up to double."""
+
+    def rank(piece: Piece) -> tuple[float, int, int]:
+        told = salience(piece) * (1 + touch(piece, context.perceived_evidence))
+        return told, len(content(piece.text)), piece.utterance
+
+    return max(pieces(context.dialogue), key=rank, default=None)

@@ -137,6 +137,21 @@ def salience(piece: Piece) -> float:
     return weight
 
 
+def touch(piece: Piece, perceived: Sequence[Evidence]) -> float:
+    """How much perception went by words of a piece, 0 to 1."""
+    return max(
+        (
+            mark.weight
+            for mark in perceived
+            if mark.kind == "text"
+            and mark.utterance == piece.utterance
+            and mark.start < piece.end
+            and piece.start < mark.end
+        ),
+        default=0.0,
+    )
+
+
 def sentence_of(piece: Piece, dialogue: Sequence[UtteranceData], most_words: int) -> Piece:
     """The whole sentence around a piece, unless it is too long."""
     text = dialogue[piece.utterance].text
