@@ -39,8 +39,9 @@ def run(
         progress: Told what is being done.
 
     Returns:
-        Medians and ranges in milliseconds; memory in MiB; `outside_models` as a share of the turn:
-        the time of the turn during which no model of any service worked.
+        Medians and ranges in milliseconds; memory in MiB; as shares of the turn, `outside_models`: the time
+        during which no model of any service worked, and `orchestration`: the time during which not even the
+        person's media were decoded.
     """
     with PeakMemory(pid) as peak:
         replies, traces = asyncio.run(_turns(settings, request, repeats, progress))
@@ -52,7 +53,8 @@ def run(
         "repeats": repeats,
         "timings_ms": {name: _spread(reply.timings_ms[name] for reply in replies) for name in sorted(names)},
         "speech_s": _spread(reply.speech.duration_s for reply in replies),
-        "outside_models": _spread(_outside_models(trace) for trace in traces),
+        "outside_models": _spread(_outside(trace, media=False) for trace in traces),
+        "orchestration": _spread(_outside(trace, media=True) for trace in traces),
         "peak_memory_mib": round(peak.bytes / 2**20),
     }
 
@@ -91,10 +93,10 @@ async def _turn(transport: GrpcTransport, request: dialogue_pb2.RespondRequest) 
     return reply
 
 
-def _outside_models(trace: Trace) -> float:
+def _outside(trace: Trace, *, media: bool) -> float:
     if trace.turn is None:
         raise Internal("the trace of a turn was not recorded", reason="NO_TRACE")
-    return 1 - trace.model_ms() / trace.turn.ms
+    return 1 - trace.model_ms(media=media) / trace.turn.ms
 
 
 def _spread(values: Iterable[float]) -> dict[str, float]:

@@ -10,6 +10,7 @@ from runtime.telemetry.otlp import SpanRecord
 from runtime.telemetry.schema import Attributes, Spans
 
 _MODEL_PREFIX = Spans.MODEL.format(name="")
+_MEDIA_PREFIX = Spans.MEDIA.format(name="")
 
 
 @dataclass(frozen=True)
@@ -102,11 +103,16 @@ class Trace:
         """The nodes that ran, by name; of one that ran again, the last."""
         return {self.node(span): span for span in self.spans if self.node(span)}
 
-    def model_ms(self) -> float:
-        """Time during which at least one model worked, in milliseconds."""
+    def model_ms(self, *, media: bool = False) -> float:
+        """Time during which at least one model worked, in milliseconds.
+
+        Args:
+            media: Whether work on the person's media counts, too.
+        """
+        prefixes = (_MODEL_PREFIX, _MEDIA_PREFIX) if media else (_MODEL_PREFIX,)
         total, until = 0, 0
         for span in self.spans:
-            if span.name.startswith(_MODEL_PREFIX):
+            if span.name.startswith(prefixes):
                 total += max(0, span.end_ns - max(until, span.start_ns))
                 until = max(until, span.end_ns)
         return total / 1e6

@@ -22,6 +22,8 @@ class Spans:
     """A call as its service sees it: kind SERVER."""
     MODEL = "model {name}"
     """Work of one model inside a service."""
+    MEDIA = "media {name}"
+    """Work on what a person sent before any model sees it, such as decoding."""
 
 
 CHAIN_NODES: tuple[str, ...] = ("event_scenario", "user_emotion", "emotion_cause", "response_goal", "respond")

@@ -51,8 +51,9 @@ def perceive(
     Raises:
         InvalidInput: A recording can't be used, or there are no words to answer.
     """
-    clip = _decoded(query.recordings, max_media_s, stopped)
-    spans = [] if clip.sound is None else speech_spans(clip.sound)
+    with span(Spans.MEDIA.format(name="decode")):
+        clip = _decoded(query.recordings, max_media_s, stopped)
+        spans = [] if clip.sound is None else speech_spans(clip.sound)
     with ThreadPoolExecutor(3, thread_name_prefix="perceive") as pool:
         speech = _start(pool, "speech", lambda: _judge_speech(backend, clip, spans))
         face = _start(pool, "face", lambda: _judge_face(backend, clip, stopped))

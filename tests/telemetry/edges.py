@@ -33,6 +33,7 @@ _NAMES = re.compile(
             Spans.NODE.format(name=f"({'|'.join(NODES)})"),
             Spans.RPC_CLIENT.format(service=f"({'|'.join(SERVICES)})", method="[A-Z][A-Za-z]+"),
             Spans.MODEL.format(name=".+"),
+            Spans.MEDIA.format(name=".+"),
         ]
     )
 )

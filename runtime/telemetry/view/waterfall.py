@@ -15,6 +15,7 @@ from runtime.telemetry.schema import Attributes, Spans
 from runtime.telemetry.view.style import BAD, DIM, FAINT, NODE, WARN, duration, label
 
 _MODEL_PREFIX = Spans.MODEL.format(name="")
+_MEDIA_PREFIX = Spans.MEDIA.format(name="")
 _NODE_PREFIX = Spans.NODE.format(name="")
 _TIME_WIDTH = 8
 _FOLD_FROM = 3
@@ -115,7 +116,7 @@ def _name(row: _Row) -> str:
         backend = span.attributes.get(Attributes.BACKEND)
         service = str(span.attributes.get(Attributes.SERVICE) or span.name.partition("/")[0])
         return (f"{service} · {backend}" if backend else service) + times
-    return span.name.removeprefix(_MODEL_PREFIX) + times
+    return span.name.removeprefix(_MODEL_PREFIX).removeprefix(_MEDIA_PREFIX) + times
 
 
 def _colour(span: SpanRecord) -> str:
