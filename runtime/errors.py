@@ -138,6 +138,15 @@ _BY_CODE: dict[grpc.StatusCode, type[EmpatheiaError]] = {
 }
 
 
+_HOST_FAULTS = {
+    grpc.StatusCode.UNAVAILABLE: "the {service} service can't be reached",
+    grpc.StatusCode.NOT_FOUND: "the {service} service can't be reached",
+    # A replica that is lost in the middle of a stream: the first from Ray's proxy, the second from HAProxy.
+    grpc.StatusCode.INTERNAL: "the {service} service died while it worked",
+    grpc.StatusCode.CANCELLED: "the {service} service died while it worked",
+}
+
+
 def unexpected(error: BaseException, service: str) -> EmpatheiaError:
     """Wraps an exception that nobody foresaw; its text stays in the log, not on the wire."""
     if isinstance(error, EmpatheiaError):
@@ -173,20 +182,13 @@ def from_rpc_error(error: Any, service: str) -> EmpatheiaError:
                 bad = error_details_pb2.BadRequest()
                 detail.Unpack(bad)
                 violations = [Violation(v.field, v.description) for v in bad.field_violations]
-    if reason == code.name and code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.NOT_FOUND):
-        # Our services say why in an `ErrorInfo`; without one, it is the host that has no such service.
+    if reason == code.name and code in _HOST_FAULTS:
+        # Our services say why in an `ErrorInfo`; without one it is the host that speaks.
         cls, reason = ServiceDown, "UNAVAILABLE"
-        message = f"the {service} service can't be reached ({message})"
+        message = f"{_HOST_FAULTS[code].format(service=service)} ({message.splitlines()[0]})"
     return cls(message, reason=reason, violations=violations, service=origin)
 
 
 def is_retryable(error: EmpatheiaError) -> bool:
-    """Whether the same call may succeed when sent again.
-
-    A host that loses a replica in the middle of a stream says INTERNAL or CANCELLED without an `ErrorInfo`,
-    so these two count as retryable only in that form.
-    """
-    if isinstance(error, ServiceDown):
-        return True
-    without_info = error.reason == error.code.name
-    return without_info and error.code in (grpc.StatusCode.INTERNAL, grpc.StatusCode.CANCELLED)
+    """Whether the same call may succeed when sent again."""
+    return isinstance(error, ServiceDown)

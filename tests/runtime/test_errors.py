@@ -72,6 +72,13 @@ def test_only_what_may_pass_is_worth_another_try(failed: Failed, retryable: bool
     assert is_retryable(from_rpc_error(failed, "speech")) is retryable
 
 
+def test_a_replica_that_dies_is_told_in_one_line() -> None:
+    failed = Failed(grpc.StatusCode.INTERNAL, "The actor died unexpectedly.\n  class_name: X\n  pid: 7")
+    error = from_rpc_error(failed, "gateway")
+    assert error.message == "the gateway service died while it worked (The actor died unexpectedly.)"
+    assert error.exit_code == 3
+
+
 def test_a_host_without_the_service_is_a_service_that_is_down() -> None:
     error = from_rpc_error(Failed(grpc.StatusCode.NOT_FOUND, "Application 'speech' not found."), "speech")
     assert isinstance(error, ServiceDown)
