@@ -96,6 +96,7 @@ async def _respond(settings: "Settings", request: Any, output: Path, *, quiet: b
                 reply = await turn.play(transport, request, view, writer)
             return writer.finish(reply)
         except EmpatheiaError as error:
+            view.close()
             if view.turn_id and error.exit_code == 3:
                 err.print(f"The turn can go on where it broke off: --resume {view.turn_id}")
             raise

@@ -17,6 +17,7 @@ from empatheia.speech.v1 import speech_pb2
 
 from runtime.clients.grpc_transport import GrpcTransport
 from runtime.clients.transport import CallKey
+from runtime.errors import ServiceDown
 from runtime.rpc import RESPOND
 from runtime.telemetry.setup import trace_store
 from tests.contract.cases import CASES, Case
@@ -126,6 +127,32 @@ async def test_a_service_that_is_killed_in_a_turn_comes_back(cli: Cli) -> None:
         assert chunk.pts_s == pytest.approx(clock, abs=1e-3)
         clock += len(chunk.data) / 2 / event.reply.speech.sample_rate
     assert clock == pytest.approx(event.reply.speech.duration_s, abs=0.01)
+
+
+async def test_a_turn_goes_on_after_the_gateway_was_killed(cli: Cli) -> None:
+    settings = cli.settings()
+    request = dialogue_pb2.RespondRequest(text="My dog died last night. He was twelve years old.")
+    turn_id = ""
+
+    async def until_killed() -> None:
+        nonlocal turn_id
+        async for response in transport.stream(RESPOND, request, CallKey("", "test")):
+            turn_id = turn_id or response.event.started.turn_id
+            if response.event.step.name == "user_emotion":
+                os.kill(replica_pid(settings, "gateway"), signal.SIGKILL)
+
+    async with GrpcTransport(settings) as transport:
+        with pytest.raises(ServiceDown, match="died while it worked"):
+            await until_killed()
+        again = dialogue_pb2.RespondRequest(options=dialogue_pb2.TurnOptions(resume_turn_id=turn_id))
+        events = [
+            response.event async for response in transport.stream(RESPOND, again, CallKey(turn_id, "test"))
+        ]
+    started = [event.step_started.name for event in events if event.HasField("step_started")]
+    assert "perceive" not in started
+    assert [event.step.name for event in events if event.HasField("step")] == CHAIN
+    assert events[-1].reply.turn_id == turn_id
+    assert not events[-1].reply.degraded
 
 
 def test_another_speech_service_takes_over_by_settings(cli: Cli, tmp_path: Path) -> None:
