@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from empatheia.reasoning.v1 import reasoning_pb2
 
 from agents.asking import Asking, Shown
-from agents.manner import Manner, manner
-from agents.response_goal import felt
+from agents.manner import Manner, fitting, manner
 from agents.step import StepContext, StepResult, UtteranceData
 from agents.validation import completion_fault, reply_fault, unheard
 from agents.words import content, spans_of, words
@@ -50,8 +49,7 @@ async def write(
     Raises:
         EmpatheiaError: The reasoning service failed.
     """
-    label = felt(context)
-    way = manner(label)
+    way = manner(fitting(context))
     asking = Asking(context, NAME, INSTRUCTION, SYSTEM, _examples(way))
     chance = random.Random(f"{context.seed} {context.dialogue[-1].text}")
     said = " ".join(utterance.text for utterance in context.dialogue if utterance.role == "speaker")

@@ -3,6 +3,7 @@
 The sentences are in `manner.yaml`.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -10,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from agents.step import StepContext
+from runtime.emotions import CLASS_OF_LABEL
 
 SAID: Mapping[str, str] = {
     label: label
@@ -20,6 +24,30 @@ SAID: Mapping[str, str] = {
     ).split()
 } | {"anticipating": "full of anticipation"}
 """How each label reads after "they feel"."""
+
+
+UNSURE = "unsure"
+"""Not a feeling: it is not clear enough whether the person is glad or not."""
+CRISIS = "crisis"
+"""Not a feeling: the person speaks of ending their life or of hurting themselves."""
+
+_PLEASANT = frozenset(label for label, klass in CLASS_OF_LABEL.items() if klass == "happy") | {"impressed"}
+_OPEN = frozenset({"nostalgic", "sentimental", "surprised"})
+"""Labels that may be pleasant or not."""
+_CLEAR = 0.65
+"""Share that the likelier side must have.
+
+On 400 dialogues of the validation part it leaves 11 % unsure; glad for the sad, or sorry for the glad, are
+then 7 % of the replies instead of 11 %. Chosen on these same dialogues.
+"""
+_DANGER = re.compile(
+    r"\b(?:kill(?:ing)? (?:myself|me)|(?:end|take|taking|ending) my (?:own )?life|suicid\w*|end it all"
+    r"|(?:do not|don['’]?t) (?:want|wanna) (?:to )?(?:live|be alive|exist)"
+    r"|(?:want|wanna|wish) (?:to |i (?:was|were) )(?:die|dead)|better off dead"
+    r"|(?:hurt|harm|cut)(?:ting|ing)? myself|self[- ]harm)\b",
+    re.IGNORECASE,
+)
+"""Plain words for it. A list of phrases finds only what is said in such words."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +69,31 @@ class Manner:
 
 
 def manner(label: str) -> Manner:
-    """The manner for one of the 32 labels."""
+    """The manner for one of the 32 labels, `UNSURE` or `CRISIS`."""
     return _manners()[label]
+
+
+def fitting(context: StepContext) -> str:
+    """What to answer to: a label, or `UNSURE` or `CRISIS`.
+
+    To be glad for somebody who is sad hurts more than a label that is slightly off. So the side of the
+    feeling, pleasant or not, is settled first, by all the probability on it, then the likeliest label there.
+    """
+    if _DANGER.search(context.dialogue[-1].text):
+        return CRISIS
+    emotion = context.step("user_emotion")
+    shares = emotion.distribution if emotion and emotion.distribution else context.labels
+    if not shares:
+        return UNSURE
+    likeliest = max(shares, key=shares.__getitem__)
+    if likeliest in _OPEN and shares[likeliest] > 1 - _CLEAR:
+        return likeliest
+    pleasant = {label: share for label, share in shares.items() if label in _PLEASANT}
+    unpleasant = {label: share for label, share in shares.items() if label not in _PLEASANT | _OPEN}
+    side = max(pleasant, unpleasant, key=lambda labels: sum(labels.values()))
+    if sum(side.values()) < _CLEAR * (sum(pleasant.values()) + sum(unpleasant.values())):
+        return UNSURE
+    return max(side, key=side.__getitem__)
 
 
 @cache

@@ -1,7 +1,7 @@
 """Step 4: what the reply is for."""
 
 from agents.asking import Asking
-from agents.manner import manner
+from agents.manner import fitting, manner
 from agents.shown import CAUSE, EMOTION, EVENT, EXAMPLES, GOAL, SYSTEM, done
 from agents.step import StepContext, StepResult
 
@@ -15,18 +15,10 @@ async def conclude(context: StepContext) -> StepResult:
         EmpatheiaError: The reasoning service failed.
     """
     asking = Asking(context, NAME, INSTRUCTION, SYSTEM, EXAMPLES)
-    goals = manner(felt(context)).goals
+    goals = manner(fitting(context)).goals
     shares = await asking.choose({goal: goal for goal in goals}, steps=done(context, EVENT, EMOTION, CAUSE))
     goal, share = next(iter(shares.items()))
     emotion, cause = context.step("user_emotion"), context.step("emotion_cause")
     evidence = cause.evidence[:1] if cause else []
     certainty = emotion.confidence if emotion else share
     return asking.result(goal, list(evidence), certainty, shares)
-
-
-def felt(context: StepContext) -> str:
-    """The label that the chain settled on."""
-    emotion = context.step("user_emotion")
-    if emotion and emotion.distribution:
-        return next(iter(emotion.distribution))
-    return max(context.labels, key=lambda label: context.labels[label], default="caring")

@@ -126,9 +126,10 @@ def pieces(dialogue: Sequence[UtteranceData]) -> list[Piece]:
 
 def salience(piece: Piece) -> float:
     """How likely a piece tells what matters: content counts to a point, fragments and general talk little."""
-    own = set(words(piece.text))
+    spoken = words(piece.text)
+    own = set(spoken)
     weight = float(min(len(set(content(piece.text))), 5) ** 2)
-    if len(words(piece.text)) < 4:
+    if len(spoken) < 4 or spoken[0] in ("if", "unless"):
         weight *= 0.2
     if own & _SELF:
         weight *= 2.0
