@@ -53,7 +53,7 @@ class Chain:
 
 def samples(path: Path, number: int, seed: int) -> list[Sample]:
     """Draws dialogues, each cut after a random utterance of the person."""
-    with gzip.open(path, "rt") as file:
+    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
         rows: list[dict[str, Any]] = [json.loads(line) for line in file]
     chance = random.Random(seed)
     chance.shuffle(rows)

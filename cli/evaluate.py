@@ -1,0 +1,75 @@
+"""`empatheia evaluate`: measures quality on data with known answers."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.options import AsJson, Config, Preset
+
+app = typer.Typer(no_args_is_help=True, help="Measure quality on data with known answers.")
+
+
+@app.callback()
+def _group() -> None:
+    pass
+
+
+@app.command("erg")
+def erg(
+    data: Annotated[
+        Path,
+        typer.Option("--data", help="jsonl(.gz): emotion, turns of role and text.", show_default=False),
+    ],
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many dialogues, drawn at random.")] = 100,
+    seed: Annotated[int, typer.Option("--seed", help="Of the draw.")] = 0,
+    preset: Preset = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run the chain on dialogues whose emotion is known: accuracy, calibration, variety, evidence, speed.
+
+    Perplexity and unsupported claims are not measured yet.
+    """
+    import asyncio
+
+    from rich.progress import Progress
+    from rich.table import Table
+
+    from benchmarks.chains import samples
+    from benchmarks.erg import evaluate
+    from cli.console import err, out
+    from cli.options import settings_of
+    from cli.start import ensure_running
+    from runtime.clients.grpc_transport import GrpcTransport
+    from runtime.emotions import LABELS
+    from runtime.errors import InvalidInput
+
+    settings = settings_of(preset, config)
+    try:
+        drawn = samples(data, limit, seed)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InvalidInput.of("--data", f"{data} can't be read: {error}", reason="BAD_DATA") from error
+    if not drawn:
+        raise InvalidInput.of("--data", f"{data} holds no dialogue", reason="BAD_DATA")
+    unknown = {sample.emotion for sample in drawn} - set(LABELS)
+    if unknown:
+        raise InvalidInput.of("--data", f"{min(unknown)!r} is none of the 32 labels", reason="BAD_DATA")
+    settings = ensure_running(settings, preset, config)
+
+    with Progress(console=err) as bar:
+        task = bar.add_task("dialogues", total=len(drawn))
+
+        async def run() -> dict[str, float | int | None]:
+            async with GrpcTransport(settings) as transport:
+                return await evaluate(transport, drawn, lambda done: bar.update(task, completed=done))
+
+        result = asyncio.run(run())
+    if as_json:
+        typer.echo(json.dumps(result, indent=2))
+        return
+    table = Table("measure", "value")
+    for name, value in result.items():
+        table.add_row(name, f"{value:.3f}" if isinstance(value, float) else str(value))
+    out.print(table)
