@@ -11,6 +11,8 @@ from agents.turn import Turn
 from runtime.clients.retry import resuming
 from runtime.errors import Internal
 from runtime.rpc import RENDER
+from runtime.telemetry.metrics import record
+from runtime.telemetry.schema import Attributes, Metrics
 
 
 class VideoData(BaseModel):
@@ -70,6 +72,9 @@ async def render(turn: Turn, avatar_id: str, seed: int) -> VideoData:
             summary = response.summary
     if header is None or summary is None:
         raise Internal("the avatar ended without a video", reason="NO_RESULT", service="avatar")
+    if summary.duration_s:
+        worked_s = (summary.render_ms + summary.encode_ms) / 1000
+        record(Metrics.REAL_TIME_FACTOR, worked_s / summary.duration_s, {Attributes.SERVICE: "avatar"})
     uri = await turn.store.write(turn.turn_id, "reply.mp4", bytes(video))
     return VideoData(
         uri=uri,

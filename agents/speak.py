@@ -15,6 +15,8 @@ from agents.turn import Turn
 from runtime.clients.retry import resuming
 from runtime.errors import Internal
 from runtime.rpc import SYNTHESIZE
+from runtime.telemetry.metrics import record
+from runtime.telemetry.schema import Attributes, Metrics
 
 _AUDIBLE = round(32768 * 10 ** (-50 / 20))
 """Smallest sample that counts as audible: -50 dBFS."""
@@ -103,6 +105,9 @@ class _Progress:
                 return
             self._spoken = response.spoken.index
             self._turn.emit(spoken=response.spoken)
+        elif kind == "summary" and response.summary.duration_s:
+            factor = response.summary.synthesis_ms / 1000 / response.summary.duration_s
+            record(Metrics.REAL_TIME_FACTOR, factor, {Attributes.SERVICE: "speech"})
         elif kind == "audio" and not self._take_audio(response.audio):
             return
         self._turn.streams.speech.put(response)

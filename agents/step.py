@@ -140,8 +140,6 @@ class StepContext:
     """What was heard and seen, one sentence each."""
     labels: dict[str, float] = field(default_factory=dict)
     """Perception's fused distribution over the 32 labels; may be empty."""
-    affect_confidence: float = 0.0
-    """How far `labels` can be trusted, 0 to 1."""
     perceived_evidence: list[Evidence] = field(default_factory=list)
     """What perception's judgement rests on."""
     steps: list[StepResult] = field(default_factory=list)

@@ -80,7 +80,6 @@ async def chain(transport: Transport, sample: Sample, turn_id: str, seed: int) -
         seed=seed,
         dialogue=sample.dialogue,
         labels={entry.label: entry.probability for entry in heard.labels.entries},
-        affect_confidence=heard.confidence,
         perceived_evidence=[Evidence.from_proto(piece) for piece in heard.evidence],
     )
     began = time.monotonic()

@@ -233,7 +233,6 @@ def _context(state: TurnState, turn: Turn) -> StepContext:
         dialogue=[*query.history, UtteranceData(role="speaker", text=perception.text)],
         observations=perception.observations(),
         labels=perception.labels,
-        affect_confidence=perception.confidence,
         perceived_evidence=perception.evidence,
         steps=list(so_far.chain.values()),
     )
@@ -251,6 +250,9 @@ def _concluded(result: StepResult, turn: Turn, current: Span) -> Update:
     if result.name == "user_emotion":
         attributes |= _emotion(result.distribution)
     annotate(current, attributes)
+    used = result.usage
+    read = used.get("prompt_tokens", 0.0) - used.get("cached_tokens", 0.0)
+    record(Metrics.TOKENS, read + used.get("completion_tokens", 0.0), {Attributes.NODE: result.name})
     return Update(chain={result.name: result})
 
 

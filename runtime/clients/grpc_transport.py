@@ -18,7 +18,8 @@ from runtime.errors import EmpatheiaError, from_rpc_error, is_retryable
 from runtime.hosting.service import STEP_KEY, TIMEOUT_KEY, TURN_KEY
 from runtime.rpc import Request, Response, Rpc
 from runtime.settings import Settings
-from runtime.telemetry.schema import Attributes, Spans
+from runtime.telemetry.metrics import record
+from runtime.telemetry.schema import Attributes, Metrics, Spans
 from runtime.telemetry.tracing import annotate, inject, span, within
 
 ATTEMPTS = 3
@@ -90,12 +91,14 @@ class GrpcTransport:
         breaker = self._breakers[rpc.service]
         with self._span(rpc, key, attempt) as current:
             breaker.admit()
+            started = time.monotonic()
             try:
                 call = self._multicallable(rpc)(request, **self._call_arguments(rpc, key))
                 response = await call
             except grpc.RpcError as error:
                 raise self._failed(rpc, error, breaker, current) from error
             breaker.succeeded()
+            _record_time(rpc, started)
             annotate(current, {Attributes.RPC_STATUS: "OK"})
             return response
 
@@ -133,6 +136,7 @@ class GrpcTransport:
             finally:
                 call.cancel()
             breaker.succeeded()
+            _record_time(rpc, started)
             annotate(begun, {Attributes.RPC_STATUS: "OK"})
 
     def _failed(
@@ -197,6 +201,10 @@ class GrpcTransport:
             kind=SpanKind.CLIENT,
             current=current,
         )
+
+
+def _record_time(rpc: Rpc[Any, Any], started: float) -> None:
+    record(Metrics.RPC, (time.monotonic() - started) * 1000, {Attributes.RPC_METHOD: rpc.path.lstrip("/")})
 
 
 class _Requests:

@@ -169,16 +169,6 @@ class Metrics:
         "1",
         "Time spent making a reply's sound or picture over the time it lasts; under 1 keeps up",
     )
-    AV_OFFSET = Metric(
-        "empatheia.reply.av_offset",
-        "ms",
-        "Start of the reply's video track minus start of its audio track in the muxed file; positive is late",
-    )
-    QUEUE = Metric(
-        "empatheia.rpc.queue",
-        "ms",
-        "From sending a call to its arrival in the service's own code, as the service sees it",
-    )
     TOKENS = Metric(
         "empatheia.model.tokens", "{token}", "Tokens read and written by language models", "counter"
     )

@@ -9,6 +9,7 @@ from empatheia.dialogue.v1 import dialogue_pb2
 
 from runtime.errors import EmpatheiaError, Internal, InvalidInput, ServiceDown, UnknownName
 from runtime.settings import Settings
+from runtime.telemetry.schema import Metrics
 from services.gateway.service import DialogueService
 from tests.fakes import RATE, FakeSystem, broken
 
@@ -71,6 +72,18 @@ async def test_a_turn_tells_every_step_and_ends_with_the_reply(gateway: Dialogue
         assert reply.timings_ms[name] >= 0
     said = "".join(event.text.text for event in events if event.HasField("text"))
     assert said.split() == reply.text.split()
+
+
+async def test_a_turn_is_measured(gateway: DialogueService, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: dict[str, float] = {}
+    for module in ("graphs.nodes", "agents.speak", "agents.render", "services.gateway.runner"):
+        monkeypatch.setattr(
+            f"{module}.record", lambda metric, value, _: measured.update({metric.name: value})
+        )
+    await collect(gateway, request())
+    wanted = (Metrics.NODE, Metrics.TURN, Metrics.FIRST_AUDIO, Metrics.REAL_TIME_FACTOR, Metrics.TOKENS)
+    assert {metric.name for metric in wanted} <= set(measured)
+    assert measured[Metrics.TOKENS.name] > 0
 
 
 async def test_the_files_of_a_turn_are_kept(gateway: DialogueService) -> None:
