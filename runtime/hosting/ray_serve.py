@@ -126,6 +126,8 @@ class LocalSystem:
         # Ray would report usage to its makers, and warn about every future default.
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        # Ray gives its workers niceness 15: beside one busy program they would get next to nothing of a core.
+        os.environ.setdefault("RAY_worker_niceness", "0")
         logging.getLogger("ray.serve").setLevel(logging.WARNING)
         ray.init(
             num_cpus=max(os.cpu_count() or 1, int(needed) + 1),

@@ -97,6 +97,12 @@ def test_the_trace_shows_every_step_and_service(example: Path, cli: Cli) -> None
     assert reply_of(example)["text"].split()[0] in shown.stdout
 
 
+def test_replicas_are_as_urgent_as_other_programs(example: Path, cli: Cli) -> None:
+    assert os.getpriority(os.PRIO_PROCESS, replica_pid(cli.settings(), "speech")) == os.getpriority(
+        os.PRIO_PROCESS, 0
+    )
+
+
 def test_same_input_same_seed_same_answer(example: Path, cli: Cli, tmp_path: Path) -> None:
     done = cli("respond", "--dialogue", str(EXAMPLE), "-o", str(tmp_path))
     assert done.returncode == 0, done.stderr
