@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Optional
 
 import typer
 
@@ -73,3 +73,32 @@ def erg(
     for name, value in result.items():
         table.add_row(name, f"{value:.3f}" if isinstance(value, float) else str(value))
     out.print(table)
+
+
+@app.command("consistency")
+def consistency(
+    data: Annotated[
+        Path,
+        typer.Option("--data", help="jsonl(.gz): emotion, turns of role and text.", show_default=False),
+    ],
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many dialogues, drawn at random.")] = 12,
+    seed: Annotated[int, typer.Option("--seed", help="Of the draw.")] = 0,
+    output: Annotated[
+        Optional[Path],  # noqa: UP045 - Typer reads it at run time
+        typer.Option("--output", "-o", help="Keeps the replies; a further run goes on from them."),
+    ] = None,
+    preset: Preset = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Answer dialogues and measure whether words, voice and face agree, and suit the person.
+
+    Automatic stand-ins for what the paper asks people; each is explained beside its figure.
+    """
+    from cli.consistency import run, show
+
+    result = run(data, limit, seed, output, preset, config)
+    if as_json:
+        typer.echo(json.dumps(result, indent=2))
+    else:
+        show(result)
