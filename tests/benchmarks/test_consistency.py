@@ -12,7 +12,8 @@ from agents.step import UtteranceData
 from benchmarks.agreement import correlation, heard, similarity, words
 from benchmarks.av_offset import lip_opening, offset
 from benchmarks.chains import Sample
-from benchmarks.consistency import Measure, evaluate, summary
+from benchmarks.consistency import evaluate
+from benchmarks.consistency_figures import Measure, summary
 from benchmarks.reply_media import same
 from runtime.settings import Settings
 from tests.fakes import FakeSystem
