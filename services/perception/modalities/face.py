@@ -50,20 +50,20 @@ class FaceModality:
             stopped: Ends the work between pictures.
         """
         seen: list[tuple[float, NDArray[np.float32]]] = []
-        found = others = 0
+        track = faces.Track(self._finder)
+        found = 0
         for picture in pictures:
             if stopped.is_set():
                 return absent("stopped")
             with self._lock:
-                boxes = self._finder.find(picture.grey)
-            found += bool(boxes)
-            others = max(others, len(boxes) - 1)
-            face = faces.crop(picture.grey, boxes[0]) if boxes else None
+                box = track.next(picture.grey)
+            found += box is not None
+            face = faces.crop(picture.grey, box) if box is not None else None
             if face is not None:
                 seen.append((picture.time_s, faces.features(face)))
         if len(seen) < max(1, _MIN_SHARE * len(pictures)):
             return absent("the face is too dark or too blurred" if found > len(seen) else "no face found")
-        notes = [f"{others} further face{'s' * (others > 1)} ignored"] if others else []
+        notes = [f"{track.others} further face{'s' * (track.others > 1)} ignored"] if track.others else []
         return self._judgement(seen, step_s, len(pictures), notes)
 
     def _judgement(

@@ -14,8 +14,14 @@ Grey = NDArray[np.uint8]
 _CASCADE = Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"
 _SIDE = 64
 _FIND_SIDE = 320
+_CASCADE_SIDE = 24
+"""Smallest face that the cascade knows, in pixels."""
+_FULL_EVERY = 10
+"""A face is followed over this many stills at most before the whole still is searched again."""
 _MIN_SHARE = 0.12
 """Smallest face that is looked for, as a share of the picture's short side."""
+_NEAR = 0.25
+"""How far around a known face it is looked for in the next still, and by how much its size may differ."""
 _MIN_CONTRAST = 8.0
 """Standard deviation of grey values under which a face is too dark or too flat to be judged."""
 
@@ -42,15 +48,66 @@ class Finder:
         Args:
             grey: (height, width).
         """
-        shrink = min(1.0, _FIND_SIDE / max(grey.shape))
-        small = cv2.resize(grey, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-        smallest = max(24, round(_MIN_SHARE * min(small.shape)))
-        if min(small.shape) < smallest:
-            return []
-        found = self._cascade.detectMultiScale(small, 1.1, 5, minSize=(smallest, smallest))
-        boxes = [Box(*(round(v / shrink) for v in (x, y, side))) for x, y, side, _ in found]
+        boxes = self._search(grey, _MIN_SHARE * min(grey.shape), max(grey.shape), _shrink(grey))
         height, width = grey.shape
         return sorted(boxes, key=lambda box: -_prominence(box, width, height))
+
+    def find_near(self, grey: Grey, last: Box) -> Box | None:
+        """A face where one was seen shortly before, of about its size: many times quicker than `find`.
+
+        Args:
+            grey: (height, width).
+            last: Where the face was.
+        """
+        margin = round(_NEAR * last.side)
+        left, top = max(0, last.x - margin), max(0, last.y - margin)
+        around = grey[top : last.y + last.side + margin, left : last.x + last.side + margin]
+        found = self._search(around, (1 - _NEAR) * last.side, (1 + _NEAR) * last.side, _shrink(grey))
+        if not found:
+            return None
+        box = min(found, key=lambda box: abs(box.side - last.side))
+        return Box(box.x + left, box.y + top, box.side)
+
+    def _search(self, grey: Grey, smallest: float, largest: float, shrink: float) -> list[Box]:
+        small = cv2.resize(grey, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+        low, high = max(_CASCADE_SIDE, round(smallest * shrink)), round(largest * shrink)
+        if min(small.shape) < low:
+            return []
+        found = self._cascade.detectMultiScale(small, 1.1, 5, minSize=(low, low), maxSize=(high, high))
+        return [Box(*(round(v / shrink) for v in (x, y, side))) for x, y, side, _ in found]
+
+
+class Track:
+    """Faces of one video, still after still: searched for in full now and then, in between followed."""
+
+    def __init__(self, finder: Finder) -> None:
+        """Starts before the first still."""
+        self._finder = finder
+        self._last: Box | None = None
+        self._age = 0
+        self.others = 0
+        """Most further faces that were seen at once."""
+
+    def next(self, grey: Grey) -> Box | None:
+        """The most prominent face of the next still, if there is one.
+
+        Args:
+            grey: (height, width).
+        """
+        self._age += 1
+        if self._last is not None and self._age < _FULL_EVERY:
+            near = self._finder.find_near(grey, self._last)
+            if near is not None:
+                self._last = near
+                return near
+        boxes = self._finder.find(grey)
+        self.others = max(self.others, len(boxes) - 1)
+        self._last, self._age = (boxes[0] if boxes else None), 0
+        return self._last
+
+
+def _shrink(grey: Grey) -> float:
+    return min(1.0, _FIND_SIDE / max(grey.shape))
 
 
 def _prominence(box: Box, width: int, height: int) -> float:

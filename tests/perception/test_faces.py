@@ -1,0 +1,58 @@
+"""A face is followed from still to still, and lost, and found again."""
+
+import numpy as np
+import pytest
+
+from services.perception.modalities import faces
+from tests.perception.samples import face, scene
+
+
+def grey(picture: np.ndarray) -> faces.Grey:
+    return picture.mean(axis=2).astype(np.uint8)
+
+
+class Counting(faces.Finder):
+    def __init__(self) -> None:
+        super().__init__()
+        self.full = 0
+
+    def find(self, grey: faces.Grey) -> list[faces.Box]:
+        self.full += 1
+        return super().find(grey)
+
+
+def test_a_face_that_moves_is_followed_without_searching_the_whole_still() -> None:
+    finder = Counting()
+    track = faces.Track(finder)
+    for step in range(8):
+        box = track.next(grey(face(centre=(150 + 4 * step, 120))))
+        assert box is not None
+        assert box.x + box.side / 2 == pytest.approx(150 + 4 * step, abs=12)
+    assert finder.full == 1
+
+
+def test_the_whole_still_is_searched_now_and_then() -> None:
+    finder = Counting()
+    track = faces.Track(finder)
+    for _ in range(21):
+        track.next(grey(face()))
+    assert finder.full == 3
+
+
+def test_a_face_that_jumps_is_found_again_and_one_that_leaves_is_gone() -> None:
+    track = faces.Track(faces.Finder())
+    track.next(grey(face(centre=(80, 120))))
+    jumped = track.next(grey(face(centre=(240, 120))))
+    assert jumped is not None
+    assert jumped.x + jumped.side / 2 == pytest.approx(240, abs=15)
+    assert track.next(grey(scene())) is None
+
+
+def test_followed_and_searched_boxes_agree() -> None:
+    finder = faces.Finder()
+    still = grey(face())
+    whole = finder.find(still)[0]
+    near = finder.find_near(still, whole)
+    assert near is not None
+    assert abs(near.x - whole.x) <= 0.1 * whole.side
+    assert near.side == pytest.approx(whole.side, rel=0.1)
