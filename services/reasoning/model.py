@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from services.reasoning.linear import Linear, fastest
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -37,42 +39,6 @@ class Shape:
         return cls(**{name: config[name] for name in cls.__dataclass_fields__})
 
 
-class Int8Linear:
-    """A matrix product without bias in 8-bit integers.
-
-    Weights have one scale per output, activations one per row. A scale for all activations at once costs
-    0.5 nats per token on this model; one per row costs 0.01. Sums of integers are exact, so a row's result
-    doesn't depend on what else is in the batch.
-    """
-
-    def __init__(self, weight: Tensor) -> None:
-        """Quantises a weight of shape (out, in)."""
-        weight = weight.float()
-        self._scale = weight.abs().amax(1).clamp_min(1e-12) / 127
-        self._weight = (weight / self._scale[:, None]).round().to(torch.int8)
-
-    def __call__(self, rows: Tensor) -> Tensor:
-        """Maps rows (N, in) float32 to (N, out) float32."""
-        scale = rows.abs().amax(1, keepdim=True).clamp_min(1e-12) / 127
-        product = torch._int_mm((rows / scale).round().to(torch.int8), self._weight.t())
-        return product * scale * self._scale
-
-
-class FloatLinear:
-    """The same product in float32: four times the memory and time."""
-
-    def __init__(self, weight: Tensor) -> None:
-        """Takes a weight of shape (out, in)."""
-        self._weight = weight.float()
-
-    def __call__(self, rows: Tensor) -> Tensor:
-        """Maps rows (N, in) to (N, out)."""
-        return nn.functional.linear(rows, self._weight)
-
-
-Linear = Int8Linear | FloatLinear
-
-
 @dataclass(frozen=True)
 class _Layer:
     attention_norm: Tensor
@@ -86,15 +52,16 @@ class _Layer:
 class Llama:
     """The network with its weights."""
 
-    def __init__(self, shape: Shape, weights: dict[str, Tensor], linear: type[Linear] = Int8Linear) -> None:
+    def __init__(self, shape: Shape, weights: dict[str, Tensor], linear: type[Linear] | None = None) -> None:
         """Takes weights by the names that transformers uses.
 
         Args:
             shape: Sizes.
             weights: Of any float type; the output layer is the embedding unless there is a `lm_head.weight`.
-            linear: How products are computed.
+            linear: How products are computed; the fastest on this CPU if not given.
         """
         self.shape = shape
+        linear = linear or fastest()
         self._embedding = weights["model.embed_tokens.weight"].to(torch.bfloat16)
         self._head = linear(weights.get("lm_head.weight", weights["model.embed_tokens.weight"]))
         self._norm = weights["model.norm.weight"].float()

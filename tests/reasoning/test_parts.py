@@ -14,7 +14,8 @@ from runtime.hosting.service import Call
 from runtime.settings import ServiceSettings, Settings
 from services.reasoning import smollm2
 from services.reasoning.cache import Reading, ReadingCache
-from services.reasoning.model import FloatLinear, Int8Linear, Llama, Shape
+from services.reasoning.linear import FloatLinear, Int8Linear, Linear, PackedLinear, fastest
+from services.reasoning.model import Llama, Shape
 from services.reasoning.prompt import render
 from services.reasoning.sampling import Sampler
 from services.reasoning.service import ReasoningService
@@ -48,6 +49,11 @@ def weights() -> dict[str, torch.Tensor]:
     return found
 
 
+LINEARS: list[tuple[type[Linear], float]] = [(FloatLinear, 1e-4), (Int8Linear, 0.15)]
+if "fbgemm" in torch.backends.quantized.supported_engines:
+    LINEARS.append((PackedLinear, 0.2))
+
+
 def test_network_is_the_one_of_transformers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     from transformers import LlamaConfig, LlamaForCausalLM
@@ -58,7 +64,7 @@ def test_network_is_the_one_of_transformers(monkeypatch: pytest.MonkeyPatch) -> 
     tokens = torch.tensor([3, 1, 4, 1, 5, 9, 2, 6])
     with torch.inference_mode():
         expected = theirs(tokens[None]).logits[0]
-        for linear, tolerance in ((FloatLinear, 1e-4), (Int8Linear, 0.15)):
+        for linear, tolerance in LINEARS:
             ours = Llama(SHAPE, weights(), linear)
             buffer = ours.buffer(8)
             # In two pieces, so that the buffer is used.
@@ -66,11 +72,25 @@ def test_network_is_the_one_of_transformers(monkeypatch: pytest.MonkeyPatch) -> 
             assert torch.allclose(ours.logits(hidden), expected, atol=tolerance)
 
 
-def test_rows_do_not_depend_on_their_neighbours() -> None:
-    linear = Int8Linear(torch.randn(32, 48, generator=torch.Generator().manual_seed(1)))
+@pytest.mark.parametrize("kind", [kind for kind, _ in LINEARS[1:]])
+def test_rows_do_not_depend_on_their_neighbours(kind: type[Linear]) -> None:
+    linear = kind(torch.randn(32, 48, generator=torch.Generator().manual_seed(1)))
     rows = torch.randn(5, 48, generator=torch.Generator().manual_seed(2))
     rows[0] *= 1000
     assert torch.equal(linear(rows)[3:4], linear(rows[3:4]))
+
+
+@pytest.mark.parametrize("kind", [kind for kind, _ in LINEARS[1:]])
+def test_full_weights_and_activations_do_not_overflow(kind: type[Linear]) -> None:
+    exact = kind(torch.ones(32, 64))(torch.ones(2, 64))
+    assert torch.allclose(exact, torch.full((2, 32), 64.0), rtol=0.01)
+
+
+def test_plain_loops_are_not_the_fastest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_vnni": True})
+    assert fastest() is Int8Linear
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {})
+    assert fastest() is not Int8Linear
 
 
 def test_cache_is_bounded_and_finds_the_longest_beginning() -> None:
