@@ -45,8 +45,8 @@ class Written:
     """Whether it ended by itself."""
 
 
-_RULE = "the only words there are"
-"""What concluded a step that left the model nothing to choose."""
+_RULE = ModelRef(backend="rule", model_id="the person's own words", weight_hash="")
+"""What concluded a step that got no whole answer of the model."""
 
 
 @dataclass
@@ -58,7 +58,7 @@ class Asking:
     instruction: str
     system: str
     examples: Sequence[Shown]
-    model: ModelRef = field(default_factory=lambda: ModelRef(backend="", model_id="", weight_hash=""))
+    model: ModelRef = _RULE
     attempts: int = 0
     usage: dict[str, float] = field(default_factory=dict)
     _began: float = field(default_factory=time.monotonic)
@@ -163,7 +163,7 @@ class Asking:
             evidence=evidence,
             confidence=round(min(max(confidence, 0.0), 1.0), 4),
             distribution=distribution or {},
-            model=self.model if self.attempts else ModelRef(backend="rule", model_id=_RULE, weight_hash=""),
+            model=self.model,
             ms=(time.monotonic() - self._began) * 1000,
             attempts=self.attempts,
             instruction=self.instruction,

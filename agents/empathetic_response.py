@@ -11,7 +11,7 @@ from empatheia.reasoning.v1 import reasoning_pb2
 from agents.asking import Asking, Shown
 from agents.manner import Manner, fitting, manner
 from agents.step import StepContext, StepResult, UtteranceData
-from agents.validation import completion_fault, reply_fault, unheard
+from agents.validation import completion_error, completion_fault, reply_fault
 from agents.words import content, spans_of, words
 
 NAME = "response"
@@ -92,7 +92,7 @@ async def _first(
     for opening in chance.sample(way.openings, len(way.openings)):
 
         def hopeless(text: str, opening: str = opening) -> bool:
-            return bool(unheard(text.removeprefix(opening), heard))
+            return bool(completion_error(text.removeprefix(opening), heard))
 
         answer = await asking.write(_OPTIONS, prefill=opening, hopeless=hopeless)
         if answer is None:

@@ -7,13 +7,17 @@ from empatheia.reasoning.v1 import reasoning_pb2
 from agents.asking import Asking
 from agents.shown import EVENT, EXAMPLES, SYSTEM
 from agents.step import StepContext, StepResult
-from agents.validation import retelling_fault, stranger
+from agents.validation import retelling_error, retelling_fault
 from agents.words import Piece, content, pieces, salience, sentence_of, spans_of, third_person, touch
 
 NAME, INSTRUCTION = EVENT
-_TEMPERATURES = (0.0, 0.6)
-"""Of each attempt."""
-_BEGIN = 3
+_OPTIONS = reasoning_pb2.GenerationOptions(max_tokens=24, no_repeat_ngram=4)
+_BEGIN = 7
+"""Words of the retelling that are given.
+
+On 50 dialogues of the validation part 3 words led to a sound retelling in 13, 5 in 25, 7 in 32, 9 in 31. To
+ask again, with the temperature up, saved one or two more and took as long again.
+"""
 _KEPT = 0.75
 """Share of the content that a retelling must keep."""
 _LONGEST = 30
@@ -25,8 +29,8 @@ _OWN_WORDS = 0.3
 async def conclude(context: StepContext) -> StepResult:
     """Says in one sentence what happened, in words that the dialogue holds.
 
-    The model retells; what adds to the dialogue is refused. After two refusals the person's own weightiest
-    sentence stands in, told in the third person.
+    The model retells, until a word adds to the dialogue. If one does, or too much is left out, the person's
+    own weightiest sentence stands in, told in the third person.
 
     Raises:
         EmpatheiaError: The reasoning service failed.
@@ -40,26 +44,18 @@ async def conclude(context: StepContext) -> StepResult:
     whole = sentence_of(piece, context.dialogue, _LONGEST)
     told = third_person(whole.text)
     told = f"{told[0].upper()}{told[1:]}."
-    for attempt, temperature in enumerate(_TEMPERATURES):
-        options = reasoning_pb2.GenerationOptions(
-            max_tokens=24,
-            no_repeat_ngram=4,
-            temperature=temperature,
-            top_p=0.9,
-            seed=context.seed + attempt,
-        )
-
-        def hopeless(text: str, last: bool = attempt == len(_TEMPERATURES) - 1) -> bool:
-            return not last and bool(stranger(text, said))
-
-        # The first words in the third person set the model on its way.
-        answer = await asking.write(options, prefill=" ".join(told.split()[:_BEGIN]), hopeless=hopeless)
-        if answer and not retelling_fault(answer.text, said) and _kept(answer.text, piece.text):
-            evidence = [
-                found.evidence("tells what happened", 1.0 if rank == 0 else 0.6)
-                for rank, found in enumerate(spans_of(set(content(answer.text)), context.dialogue)[:3])
-            ]
-            return asking.result(answer.text, evidence, math.exp(answer.mean_logprob))
+    # The first words in the third person set the model on its way.
+    answer = await asking.write(
+        _OPTIONS,
+        prefill=" ".join(told.split()[:_BEGIN]),
+        hopeless=lambda text: bool(retelling_error(text, said)),
+    )
+    if answer and not retelling_fault(answer.text, said) and _kept(answer.text, piece.text):
+        evidence = [
+            found.evidence("tells what happened", 1.0 if rank == 0 else 0.6)
+            for rank, found in enumerate(spans_of(set(content(answer.text)), context.dialogue)[:3])
+        ]
+        return asking.result(answer.text, evidence, math.exp(answer.mean_logprob))
     return asking.result(told, [whole.evidence("the person's own words", 1.0)], _OWN_WORDS)
 
 

@@ -50,10 +50,8 @@ def retelling_fault(text: str, said: str) -> str:
         return "says nothing"
     if len(words(text)) > 40 or not text.rstrip().endswith((".", "!", "?")):
         return "does not end"
-    if _FIRST & set(words(text)):
-        return "is not in the third person"
-    if added := stranger(text, said):
-        return f"adds {added!r}"
+    if error := retelling_error(text, said):
+        return error
     if negations(text) > negations(said):
         return "negates what was said"
     if len(set(told)) < 2 and len(set(content(said))) > 2:
@@ -63,7 +61,16 @@ def retelling_fault(text: str, said: str) -> str:
     return ""
 
 
-def stranger(text: str, said: str) -> str:
+def retelling_error(text: str, said: str) -> str:
+    """Finds what no further word can make good in a retelling that has begun."""
+    if _FIRST & set(words(text)):
+        return "is not in the third person"
+    if added := _stranger(text, said):
+        return f"adds {added!r}"
+    return ""
+
+
+def _stranger(text: str, said: str) -> str:
     """A word of a retelling that is neither the person's nor harmless, if there is one."""
     known, plain = set(content(said)) | _FEELINGS, set(words(said)) | _GLUE
     for word in words(text):
@@ -116,19 +123,10 @@ def completion_fault(rest: str, heard: str) -> str:
     own = words(rest)
     if not own:
         return "says nothing"
-    if len(own) > 14:
-        return "is too much"
+    if error := completion_error(rest, heard):
+        return error
     if own[-1] in _OPEN_ENDS:
         return "does not end"
-    if {"i", "my", "me", "we", "our", "us", "i'm", "mine"} & set(own):
-        return "tells of the listener"
-    known_words = set(words(heard))
-    if strangers := [word for word in own if word in _PEOPLE and word not in known_words]:
-        return f"adds {strangers[0]!r}"
-    if added := unheard(rest, heard):
-        return f"adds {added!r}"
-    if negations(rest):
-        return "negates"
     if not content(rest) and rest.lower() not in _ENOUGH_ALONE:
         return "says nothing of the dialogue"
     if own[-1] in ("you", "too"):
@@ -136,10 +134,22 @@ def completion_fault(rest: str, heard: str) -> str:
     return ""
 
 
-def unheard(rest: str, heard: str) -> str:
-    """A content word of a reply that nobody said, if there is one."""
+def completion_error(rest: str, heard: str) -> str:
+    """Finds what no further word can make good in a completion that has begun."""
+    own = words(rest)
+    if len(own) > 14:
+        return "is too much"
+    if {"i", "my", "me", "we", "our", "us", "i'm", "mine"} & set(own):
+        return "tells of the listener"
+    known_words = set(words(heard))
+    if strangers := [word for word in own if word in _PEOPLE and word not in known_words]:
+        return f"adds {strangers[0]!r}"
     known = set(content(heard)) | _FEELINGS
-    return next((stem for stem in content(rest) if stem not in known), "")
+    if unheard := [stem for stem in content(rest) if stem not in known]:
+        return f"adds {unheard[0]!r}"
+    if negations(rest):
+        return "negates"
+    return ""
 
 
 _OPEN_ENDS = frozenset(
