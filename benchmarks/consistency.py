@@ -54,7 +54,7 @@ async def evaluate(
         progress: Told how many are done.
 
     Returns:
-        `n`; `measures`, each with `name`, `stands_for`, `value`, `unit`, `n`, `unmeasured`, `meaning`; and
+        `n`; `measures`, each with the fields of `Measure`; and
         `replies`, what was measured of each.
     """
     replies = []

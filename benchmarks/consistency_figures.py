@@ -27,7 +27,6 @@ SUITS: Mapping[str, frozenset[str]] = {
     **dict.fromkeys(("angry", "fear", "sad", "disgusted", "contempt"), _CONCERN),
 }
 """What a listener may show, by what the person feels: hostile and frightened feelings meet concern."""
-_NEVER = frozenset({"angry", "fear", "disgusted", "contempt"})
 
 
 @dataclass(frozen=True)
@@ -43,120 +42,114 @@ class Measure:
     unmeasured: Mapping[str, int]
     """How many replies are left out, by reason."""
     meaning: str
+    beside: Mapping[str, float | None]
+    """Figures that it is made of, or that it is to be compared with."""
 
 
 def summary(replies: Sequence[Json]) -> list[Measure]:
-    """Sums up what `measured` found."""
+    """Sums up what was measured of each reply."""
     return [*_content(replies), *_style(replies), *_consistency(replies), *_empathy(replies)]
 
 
 def _content(replies: Sequence[Json]) -> list[Measure]:
     spoken = [one for one in replies if "edits" in one]
-    total = sum(len(words(one["text"])) for one in spoken)
-    no_speech, filmed = _without(replies, "edits", "speech"), [one for one in replies if "same_sound" in one]
-    shown = sorted(one["offset_ms"] for one in replies if "offset_ms" in one)
-    no_offset, no_film = _without(replies, "offset_ms", "offset"), _without(replies, "same_sound", "video")
-    late, middle, early = np.percentile(shown, (1, 50, 99)) if shown else (None, None, None)
-
-    def speech(name: str, value: float | None, meaning: str) -> Measure:
-        return Measure(name, "SCA", value, "", len(spoken), no_speech, meaning)
-
-    def lips(name: str, value: float | None, unit: str, meaning: str) -> Measure:
-        return Measure(name, "VCA", value, unit, len(shown), no_offset, meaning)
-
-    def film(name: str, value: float | None, unit: str, meaning: str) -> Measure:
-        return Measure(name, "VCA", value, unit, len(filmed), no_film, meaning)
-
+    filmed = [one for one in replies if "same_sound" in one]
+    offsets = [one["offset_ms"] for one in replies if "offset_ms" in one]
+    said = sum(len(words(one["text"])) for one in spoken)
     return [
-        speech(
-            "word_error_rate",
-            sum(one["edits"] for one in spoken) / total if total else None,
-            "own recognizer on the voice against the reply's text; it errs on people, too",
+        Measure(
+            name="word_error_rate",
+            stands_for="SCA",
+            value=sum(one["edits"] for one in spoken) / said if said else None,
+            unit="",
+            n=len(spoken),
+            unmeasured=_without(replies, "edits", "speech"),
+            meaning="own recognizer on the voice against the reply's text; it errs on people, too",
+            beside={"words_heard": sum(one["hits"] for one in spoken) / said if said else None},
         ),
-        speech(
-            "words_heard",
-            sum(one["hits"] for one in spoken) / total if total else None,
-            "share of the text's words that it heard",
+        Measure(
+            name="offset_p50",
+            stands_for="VCA",
+            value=_percentile(offsets, 50),
+            unit="ms",
+            n=len(offsets),
+            unmeasured=_without(replies, "offset_ms", "offset"),
+            meaning="lips to voice in the mp4, positive: sound early; -125 to +45 is unnoticed (BT.1359)",
+            beside={"p1": _percentile(offsets, 1), "p99": _percentile(offsets, 99)},
         ),
-        lips("offset_p50", _number(middle), "ms", "lips against voice in the mp4; positive: sound early"),
-        lips("offset_p1", _number(late), "ms", "the latest sound"),
-        lips("offset_p99", _number(early), "ms", "the earliest sound"),
-        lips(
-            "offset_unnoticed",
-            _mean([LATE_MS <= ms <= EARLY_MS for ms in shown]),
-            "",
-            "share within -125 to +45 ms, where it is not noticed (ITU-R BT.1359)",
-        ),
-        film(
-            "same_sound",
-            min((one["same_sound"] for one in filmed), default=None),
-            "",
-            "lowest correlation of the mp4's sound with the wav",
-        ),
-        film(
-            "longer",
-            max((one["longer_s"] for one in filmed), key=abs, default=None),
-            "s",
-            "largest difference of length, mp4 less wav; a closing mouth takes 0.3 s",
+        Measure(
+            name="same_sound",
+            stands_for="VCA",
+            value=min((one["same_sound"] for one in filmed), default=None),
+            unit="",
+            n=len(filmed),
+            unmeasured=_without(replies, "same_sound", "video"),
+            meaning="lowest correlation of the sound of mp4 and wav; a closing mouth adds 0.3 s",
+            beside={"longer_s": max((one["longer_s"] for one in filmed), key=abs, default=None)},
         ),
     ]
 
 
 def _style(replies: Sequence[Json]) -> list[Measure]:
-    measures = []
-    for modality, scale, judge in (("speech", "SEA", "voice"), ("face", "VEA", "face")):
-        judged = [one for one in replies if modality in one]
-        clear = [one for one in judged if one["intended"] != NEUTRAL]
-        left = Counter(_without(replies, modality, modality))
-        left += Counter({"shows neutral, which is no class": len(judged) - len(clear)})
-        measures += [
-            Measure(
-                f"{judge}_class",
-                scale,
-                _mean([_top(one[modality]) == one["intended"] for one in clear]),
-                "",
-                len(clear),
-                left,
-                f"share whose {judge} is judged to be the emotion that was meant; the judge is weak",
-            ),
-            Measure(
-                f"{judge}_probability",
-                scale,
-                _mean([one[modality].get(one["intended"], 0.0) for one in clear]),
-                "",
-                len(clear),
-                left,
-                f"mean probability it gives to the emotion that was meant; a guess is {1 / len(CLASSES):.2f}",
-            ),
-        ]
-    for control, trait, scale, meaning in _FOLLOWED:
+    return [
+        _judged(replies, "speech", "SEA", "share whose voice is judged as was meant; weak judge, of people"),
+        _followed(replies, "voice_followed", "SEA", "mean correlation, over replies, of controls and sound"),
+        _judged(
+            replies, "face", "VEA", "share whose face is judged as was meant; weak judge, of photographs"
+        ),
+        _followed(replies, "face_followed", "VEA", "mean correlation of controls and what the judge sees"),
+    ]
+
+
+def _judged(replies: Sequence[Json], modality: str, scale: str, meaning: str) -> Measure:
+    judged = [one for one in replies if modality in one]
+    clear = [one for one in judged if one["intended"] != NEUTRAL]
+    left = Counter(_without(replies, modality, modality))
+    left += Counter({_NO_CLASS: len(judged) - len(clear)})
+    meant = Counter(one["intended"] for one in clear)
+    return Measure(
+        name=f"{modality}_class",
+        stands_for=scale,
+        value=_mean([_top(one[modality]) == one["intended"] for one in clear]),
+        unit="",
+        n=len(clear),
+        unmeasured=left,
+        meaning=meaning,
+        beside={
+            "always_the_commonest": max(meant.values()) / len(clear) if clear else None,
+            "probability": _mean([one[modality].get(one["intended"], 0.0) for one in clear]),
+        },
+    )
+
+
+_NO_CLASS = "meant to be neutral, which is no class"
+_FOLLOWED = {
+    "voice_followed": {
+        "pitch_shift_st": "pitch_st",
+        "pitch_range": "pitch_range_st",
+        "rate": "letters_per_s",
+        "energy_db": "loudness_lufs",
+    },
+    "face_followed": {"smile": "happy", "brow_inner_up": "sad"},
+}
+"""Controls, and the trait of the voice or the judged class of the face that should move with each."""
+
+
+def _followed(replies: Sequence[Json], name: str, scale: str, meaning: str) -> Measure:
+    beside: dict[str, float | None] = {}
+    unmeasured: dict[str, int] = {}
+    counted = 0
+    for control, trait in _FOLLOWED[name].items():
         pairs = [pair for one in replies if (pair := _pair(one, control, trait))]
-        value = correlation([a for a, _ in pairs], [b for _, b in pairs]) if len(pairs) >= _FEWEST else None
-        reasons = {"not judged": len(replies) - len(pairs)}
-        if value is None:
-            reasons = {f"too few, or all with the same {control}": len(replies)}
-        measures.append(
-            Measure(
-                f"{control}_followed",
-                scale,
-                value,
-                "",
-                len(pairs) if value is not None else 0,
-                reasons,
-                meaning,
-            )
-        )
-    return measures
-
-
-_FOLLOWED = (
-    ("pitch_shift_st", "pitch_st", "SEA", "correlation over replies: pitch asked for, pitch measured"),
-    ("pitch_range", "pitch_range_st", "SEA", "the same of the width of its movement"),
-    ("rate", "letters_per_s", "SEA", "the same of speed, measured in letters a second"),
-    ("energy_db", "loudness_lufs", "SEA", "the same of loudness"),
-    ("smile", "happy", "VEA", "correlation over replies: smile asked for, how happy the face is judged"),
-    ("brow_inner_up", "sad", "VEA", "the same of raised inner brows, how sad the face is judged"),
-)
+        beside[control] = None
+        if len(pairs) >= _FEWEST:
+            beside[control] = correlation([a for a, _ in pairs], [b for _, b in pairs])
+        if beside[control] is None:
+            unmeasured[f"{control}: too few, or all alike"] = len(replies)
+        else:
+            counted = max(counted, len(pairs))
+    value = _mean([fit for fit in beside.values() if fit is not None])
+    return Measure(name, scale, value, "", counted, unmeasured, meaning, beside)
 
 
 def _pair(one: Json, control: str, trait: str) -> tuple[float, float] | None:
@@ -169,38 +162,39 @@ def _pair(one: Json, control: str, trait: str) -> tuple[float, float] | None:
 def _consistency(replies: Sequence[Json]) -> list[Measure]:
     whole = [one for one in replies if "edits" in one and "offset_ms" in one]
     both = [one for one in replies if "speech" in one and "face" in one]
-    missing = {"lacks a part that could be measured": len(replies) - len(whole)}
+    clear = [one for one in both if one["intended"] != NEUTRAL]
     unjudged = {"voice or face not judged": len(replies) - len(both)}
-    own = [_alike(one, one) for one in both]
     others = [_alike(one, other) for one in both for other in both if one is not other]
-
-    def style(name: str, value: float | None, meaning: str) -> Measure:
-        return Measure(name, "MSC", value, "", len(both), unjudged, meaning)
-
     return [
         Measure(
-            "content_agrees",
-            "MCC",
-            _mean([_agrees(one) for one in whole]),
-            "",
-            len(whole),
-            missing,
-            "share with half the words heard, lips in time and the same sound in wav and mp4",
+            name="content_agrees",
+            stands_for="MCC",
+            value=_mean([_agrees(one) for one in whole]),
+            unit="",
+            n=len(whole),
+            unmeasured={"speech, or lips, not measured": len(replies) - len(whole)},
+            meaning="share with half the words heard, lips in time, and one sound in wav and mp4",
+            beside={},
         ),
-        style(
-            "classes_agree",
-            _mean([_top(one["speech"]) == _top(one["face"]) == one["intended"] for one in both]),
-            "share whose voice and face are both judged to be what was meant",
+        Measure(
+            name="style_agrees",
+            stands_for="MSC",
+            value=_mean([_top(one["speech"]) == _top(one["face"]) == one["intended"] for one in clear]),
+            unit="",
+            n=len(clear),
+            unmeasured=unjudged | {_NO_CLASS: len(both) - len(clear)},
+            meaning="share whose voice and face are both judged as was meant",
+            beside={},
         ),
-        style(
-            "similarity",
-            _mean(own),
-            "mean Jensen-Shannon similarity of voice, face and intention, 0 to 1",
-        ),
-        style(
-            "similarity_of_strangers",
-            _mean(others),
-            "the same with voice, face and intention of different replies: what chance gives",
+        Measure(
+            name="similarity",
+            stands_for="MSC",
+            value=_mean([_alike(one, one) for one in both]),
+            unit="",
+            n=len(both),
+            unmeasured=unjudged,
+            meaning="Jensen-Shannon, of intention, voice and face; of_strangers: of different replies",
+            beside={"of_strangers": _mean(others)},
         ),
     ]
 
@@ -223,25 +217,17 @@ def _alike(one: Json, other: Json) -> float:
 
 
 def _empathy(replies: Sequence[Json]) -> list[Measure]:
-    def share(name: str, right: list[bool], meaning: str) -> Measure:
-        return Measure(name, "empathy", _mean(right), "", len(right), {}, meaning)
-
     return [
-        share(
-            "suits_found",
-            [one["intended"] in SUITS[one["found"]] for one in replies],
-            "share whose style suits the feeling that was found: concern, not anger or fear, shown back",
-        ),
-        share(
-            "suits_felt",
-            [one["intended"] in SUITS[one["felt"]] for one in replies],
-            "share whose style suits the feeling that the person named afterwards",
-        ),
-        share(
-            "hostile_or_afraid",
-            [one["intended"] in _NEVER for one in replies],
-            "share that shows anger, fear, disgust or contempt; should be 0",
-        ),
+        Measure(
+            name="suits_the_person",
+            stands_for="empathy",
+            value=_mean([one["intended"] in SUITS[one["felt"]] for one in replies]),
+            unit="",
+            n=len(replies),
+            unmeasured={},
+            meaning="share whose style suits what was felt: joy shared, anger and fear met with concern",
+            beside={"as_found": _mean([one["intended"] in SUITS[one["found"]] for one in replies])},
+        )
     ]
 
 
@@ -260,5 +246,5 @@ def _mean(values: Sequence[float]) -> float | None:
     return float(statistics.fmean(values)) if values else None
 
 
-def _number(value: Any) -> float | None:
-    return None if value is None else float(value)
+def _percentile(values: Sequence[float], share: float) -> float | None:
+    return float(np.percentile(values, share)) if values else None

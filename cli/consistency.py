@@ -92,16 +92,19 @@ def show(result: Json) -> None:
 
     from cli.console import out
 
-    table = Table("scale", "measure", "value", "n", "left out", "meaning")
+    table = Table("scale", "measure", "value", "n", "beside", "left out", "meaning")
     for one in result["measures"]:
-        value = "–" if one["value"] is None else f"{one['value']:.2f} {one['unit']}".strip()
-        if one["value"] is not None and one["unit"] == "ms":
-            value = f"{one['value']:+.0f} ms"
+        beside = ", ".join(f"{name} {_number(value)}" for name, value in one["beside"].items())
         left = "; ".join(f"{count} {reason}" for reason, count in one["unmeasured"].items() if count)
-        table.add_row(one["stands_for"], one["name"], value, str(one["n"]), left, one["meaning"])
+        value = f"{_number(one['value'])} {one['unit']}".strip()
+        table.add_row(one["stands_for"], one["name"], value, str(one["n"]), beside, left, one["meaning"])
     out.print(f"{result['n']} replies")
     out.print(table)
     out.print(
         "SCA, VCA: content of speech, of video. SEA, VEA: emotion of speech, of video. MCC, MSC: consistency"
         " of content, of style. The scales are the paper's, judged by people there; these are proxies."
     )
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"

@@ -110,14 +110,12 @@ def _named(replies: list[dict[str, Any]]) -> dict[str, Measure]:
 def test_summary_of_replies_that_agree() -> None:
     found = _named([_reply(), _reply(offset_ms=100.0)])
     assert found["word_error_rate"].value == 0.25
-    assert found["words_heard"].value == 0.75
+    assert found["word_error_rate"].beside == {"words_heard": 0.75}
     assert found["offset_p50"].value == 50
-    assert found["offset_unnoticed"].value == 0.5
     assert found["content_agrees"].value == 0.5
-    assert found["voice_class"].value == found["classes_agree"].value == 1
-    assert found["similarity"].value == found["similarity_of_strangers"].value
-    assert found["suits_felt"].value == 1
-    assert found["hostile_or_afraid"].value == 0
+    assert found["speech_class"].value == found["style_agrees"].value == 1
+    assert found["similarity"].beside == {"of_strangers": found["similarity"].value}
+    assert found["suits_the_person"].value == 1
 
 
 def test_summary_says_what_is_missing_and_why() -> None:
@@ -126,11 +124,11 @@ def test_summary_says_what_is_missing_and_why() -> None:
         del lost[key]
     found = _named([_reply(), lost])
     assert found["word_error_rate"].n == 1
-    assert found["voice_class"].unmeasured == {"silence": 1}
-    assert found["face_class"].unmeasured == {"shows neutral, which is no class": 1}
+    assert found["speech_class"].unmeasured == {"silence": 1}
+    assert found["face_class"].unmeasured == {"meant to be neutral, which is no class": 1}
     assert found["offset_p50"].unmeasured == {"no face found": 1}
-    assert found["rate_followed"].value is None
-    assert found["similarity_of_strangers"].value is None
+    assert found["voice_followed"].value is None
+    assert found["similarity"].beside == {"of_strangers": None}
     assert all(measure.value is None for measure in summary([]))
 
 
@@ -138,7 +136,7 @@ def test_controls_are_followed_where_the_voice_moves_with_them() -> None:
     rates = (-0.2, -0.1, 0.0, 0.1)
     replies = [_reply(controls={"rate": r}, traits={"letters_per_s": 12 + 10 * r}) for r in rates]
     replies.append(_reply(controls={"rate": 0.2}, traits={"letters_per_s": math.nan}))
-    found = _named(replies)["rate_followed"]
+    found = _named(replies)["voice_followed"]
     assert found.value == pytest.approx(1)
     assert found.n == 4
 
@@ -147,7 +145,8 @@ def test_anger_met_with_anger_does_not_suit() -> None:
     found = _named(
         [_reply(felt="angry", found="angry", intended="angry"), _reply(felt="angry", found="fear")]
     )
-    assert found["suits_felt"].value == found["hostile_or_afraid"].value == 0.5
+    assert found["suits_the_person"].value == 0.5
+    assert found["suits_the_person"].beside == {"as_found": 0.5}
 
 
 async def test_a_run_keeps_replies_and_goes_on_from_them(settings: Settings, tmp_path: Path) -> None:
