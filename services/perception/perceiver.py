@@ -57,13 +57,17 @@ def perceive(
     with ThreadPoolExecutor(3, thread_name_prefix="perceive") as pool:
         speech = _start(pool, "speech", lambda: _judge_speech(backend, clip, spans))
         face = _start(pool, "face", lambda: _judge_face(backend, clip, stopped))
+
+        def judge_text(words: str, trust: float) -> Future[Judgement]:
+            return _start(pool, "text", lambda: _judge_text(backend, query.history, words, trust))
+
+        typed = query.text if query.text.strip() else ""
+        text = judge_text(typed, 1.0) if typed else None
         transcript = _heard(backend, clip, spans, stopped)
         if transcript is not None and not stopped.is_set():
             yield perception_pb2.PerceiveResponse(partial=transcript)
-        typed = bool(query.text.strip())
-        words = query.text if typed else (transcript.text if transcript else "")
-        trust = 1.0 if typed or transcript is None else transcript.confidence
-        text = _start(pool, "text", lambda: _judge_text(backend, query.history, words, trust))
+        words = typed or (transcript.text if transcript else "")
+        text = text or judge_text(words, transcript.confidence if transcript else 1.0)
         judgements = {"text": text.result(), "speech": speech.result(), "face": face.result()}
     if stopped.is_set():
         return

@@ -21,8 +21,12 @@ from services.perception.recording import SAMPLE_RATE
 MODEL_ID = "pocketsphinx en-us"
 _WORKER = "services.perception.modalities.asr_worker"
 _FRAME_S = 0.01
-_PART_S = 12.0
-"""Longest stretch that is decoded in one go: cancellation is looked at in between."""
+_JOINED_S = 6.0
+"""Up to this length, neighbouring stretches of speech are heard in one go, with their context."""
+_LONGEST_S = 12.0
+"""Longest stretch that is heard in one go, also where nobody pauses."""
+_SIDE_BY_SIDE = 2
+"""Stretches that are heard at the same time: cancellation is looked at in between."""
 
 
 class Recognizer:
@@ -55,20 +59,22 @@ class Recognizer:
             ServiceDown: The process died; a new one has been started.
         """
         words: list[perception_pb2.HeardWord] = []
-        for start, end in _parts(spans):
+        parts = _parts(spans)
+        for first in range(0, len(parts), _SIDE_BY_SIDE):
             if stopped.is_set():
                 break
-            words += self._hear(sound[int(start * SAMPLE_RATE) : int(end * SAMPLE_RATE)], start)
+            words += self._hear(sound, parts[first : first + _SIDE_BY_SIDE])
         confidence = float(np.mean([word.confidence for word in words])) if words else 0.0
         return perception_pb2.Transcript(
             text=" ".join(word.text for word in words), words=words, confidence=confidence, speech=spans
         )
 
-    def _hear(self, sound: NDArray[np.float32], start: float) -> list[perception_pb2.HeardWord]:
-        peak = float(np.abs(sound).max(initial=0.0))
-        pcm = (sound * (0.5 / max(peak, 1e-4)) * 32767).astype(np.int16)
+    def _hear(
+        self, sound: NDArray[np.float32], parts: Sequence[tuple[float, float]]
+    ) -> list[perception_pb2.HeardWord]:
+        stretches = [sound[int(start * SAMPLE_RATE) : int(end * SAMPLE_RATE)] for start, end in parts]
         with self._lock:
-            found = self._ask(pcm)
+            found = self._ask([_pcm(stretch) for stretch in stretches])
         return [
             perception_pb2.HeardWord(
                 text=word.split("(")[0],
@@ -76,15 +82,17 @@ class Recognizer:
                 end_s=start + (last + 1) * _FRAME_S,
                 confidence=min(1.0, probability),
             )
-            for word, first, last, probability in found
+            for (start, _), words in zip(parts, found, strict=True)
+            for word, first, last, probability in words
         ]
 
-    def _ask(self, pcm: NDArray[np.int16]) -> Any:
-        data = pcm.tobytes()
+    def _ask(self, stretches: Sequence[bytes]) -> Any:
+        question = [struct.pack("<I", len(stretches))]
+        question += [struct.pack("<I", len(pcm)) + pcm for pcm in stretches]
         assert self._worker.stdin is not None
         assert self._worker.stdout is not None
         try:
-            self._worker.stdin.write(struct.pack("<I", len(data)) + data)
+            self._worker.stdin.write(b"".join(question))
             self._worker.stdin.flush()
             answer = self._worker.stdout.readline()
         except OSError:
@@ -93,10 +101,15 @@ class Recognizer:
             _end(self._worker)
             self._worker = _start()
             raise ServiceDown("the recognizer's process died; try again", reason="RECOGNIZER_DIED")
-        words = json.loads(answer)
-        if words is None:
+        found = json.loads(answer)
+        if None in found:
             raise ServiceDown("the recognizer failed on this recording; try again", reason="RECOGNIZER_DIED")
-        return words
+        return found
+
+
+def _pcm(sound: NDArray[np.float32]) -> bytes:
+    peak = float(np.abs(sound).max(initial=0.0))
+    return (sound * (0.5 / max(peak, 1e-4)) * 32767).astype(np.int16).tobytes()
 
 
 def _start() -> subprocess.Popen[bytes]:
@@ -119,12 +132,12 @@ def _end(worker: subprocess.Popen[bytes]) -> None:
 
 
 def _parts(spans: Sequence[affect_pb2.TimeSpan]) -> list[tuple[float, float]]:
-    """Joins neighbouring spans, so that words keep their context, up to the longest stretch."""
+    """Joins neighbouring spans, so that words keep their context, and cuts those that are too long."""
     parts: list[tuple[float, float]] = []
     for span in spans:
-        if parts and span.end_s - parts[-1][0] <= _PART_S:
+        if parts and span.end_s - parts[-1][0] <= _JOINED_S:
             parts[-1] = (parts[-1][0], span.end_s)
             continue
-        pieces = max(1, int(np.ceil((span.end_s - span.start_s) / _PART_S)))
+        pieces = max(1, int(np.ceil((span.end_s - span.start_s) / _LONGEST_S)))
         parts += pairwise(np.linspace(span.start_s, span.end_s, pieces + 1).tolist())
     return parts

@@ -107,7 +107,7 @@ class Track:
 
 
 def _shrink(grey: Grey) -> float:
-    return min(1.0, _FIND_SIDE / max(grey.shape))
+    return min(1.0, _FIND_SIDE / float(max(grey.shape)))
 
 
 def _prominence(box: Box, width: int, height: int) -> float:
