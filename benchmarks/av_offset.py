@@ -1,7 +1,8 @@
 """How far sound and picture of a talking face are apart, measured in the finished file.
 
 Lips are seen as the dark inside of the mouth, the voice as its energy between 500 and 2,000 Hz, where open
-vowels are strong. Both rise and fall together; the shift at which they do so best is the offset.
+vowels are strong. Both rise and fall together; the shift at which they do so best is the offset. This is made
+for the drawn face: beards, teeth and poor light hide the inside of real mouths.
 """
 
 from dataclasses import dataclass
