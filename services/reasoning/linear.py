@@ -1,6 +1,8 @@
 """Matrix products without bias, and which of them is fast on this CPU."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -35,18 +37,11 @@ class PackedLinear:
     def __init__(self, weight: Tensor) -> None:
         """Quantises and packs a weight of shape (out, in)."""
         values, scale = _quantised(weight, 63)
-        before = torch.backends.quantized.engine
         # Only FBGEMM has the product with a float result; packing decides for good.
         torch.backends.quantized.engine = "fbgemm"
-        try:
-            with warnings.catch_warnings():
-                # torch 2.13 foretells the end of quantised tensors; constraints.txt pins it.
-                warnings.simplefilter("ignore", UserWarning)
-                zeros = torch.zeros(len(scale), dtype=torch.long)
-                packable = torch._make_per_channel_quantized_tensor(values, scale.double(), zeros, 0)
-                self._packed = torch.ops.quantized.linear_prepack(packable, None)
-        finally:
-            torch.backends.quantized.engine = before
+        zeros = torch.zeros(len(scale), dtype=torch.long)
+        packable = torch._make_per_channel_quantized_tensor(values, scale.double(), zeros, 0)
+        self._packed = torch.ops.quantized.linear_prepack(packable, None)
 
     def __call__(self, rows: Tensor) -> Tensor:
         """Maps rows (N, in) float32 to (N, out) float32."""
@@ -82,7 +77,16 @@ def fastest() -> type[Linear]:
     return FloatLinear
 
 
+@contextmanager
+def preparing() -> Iterator[None]:
+    """Around the making of products, which several threads may do at once."""
+    with warnings.catch_warnings():
+        # torch 2.13 foretells the end of the tensors that FBGEMM packs; constraints.txt pins it.
+        warnings.filterwarnings("ignore", ".*quantized tensor creation functions", UserWarning)
+        yield
+
+
 def _quantised(weight: Tensor, most: int) -> tuple[Tensor, Tensor]:
     """Integers from -most to most (out, in), and the scale of each output (out,)."""
     scale = weight.abs().amax(1).float().clamp_min(1e-12) / most
-    return weight.float().mul_(1 / scale[:, None]).round_().to(torch.int8), scale
+    return (weight * (1 / scale[:, None])).round_().to(torch.int8), scale

@@ -5,13 +5,15 @@ reads one sequence at a time into a key-value buffer that the caller owns, its l
 it computes logits only where they are wanted.
 """
 
+import os
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from services.reasoning.linear import Linear, fastest
+from services.reasoning.linear import Linear, fastest, preparing
 
 
 @dataclass(frozen=True)
@@ -61,28 +63,31 @@ class Llama:
             linear: How products are computed; the fastest on this CPU if not given.
         """
         self.shape = shape
-        linear = linear or fastest()
-        self._embedding = weights["model.embed_tokens.weight"].to(torch.bfloat16)
-        self._head = linear(weights.get("lm_head.weight", weights["model.embed_tokens.weight"]))
+        product: type[Linear] = linear or fastest()
         self._norm = weights["model.norm.weight"].float()
-        self._layers = []
-        for index in range(shape.num_hidden_layers):
 
+        def layer(index: int) -> _Layer:
             def of(name: str, prefix: str = f"model.layers.{index}.") -> Tensor:
                 return weights[f"{prefix}{name}.weight"]
 
             qkv = torch.cat([of(f"self_attn.{part}_proj") for part in "qkv"])
             gate_up = torch.cat([of("mlp.gate_proj"), of("mlp.up_proj")])
-            self._layers.append(
-                _Layer(
-                    of("input_layernorm").float(),
-                    linear(qkv),
-                    linear(of("self_attn.o_proj")),
-                    of("post_attention_layernorm").float(),
-                    linear(gate_up),
-                    linear(of("mlp.down_proj")),
-                )
+            return _Layer(
+                of("input_layernorm").float(),
+                product(qkv),
+                product(of("self_attn.o_proj")),
+                of("post_attention_layernorm").float(),
+                product(gate_up),
+                product(of("mlp.down_proj")),
             )
+
+        # Layers are prepared side by side: it is most of the time that loading takes.
+        with preparing(), ThreadPoolExecutor(os.cpu_count()) as pool:
+            embedding = weights["model.embed_tokens.weight"]
+            head: Future[Linear] = pool.submit(product, weights.get("lm_head.weight", embedding))
+            self._layers = list(pool.map(layer, range(shape.num_hidden_layers)))
+            self._embedding = embedding.to(torch.bfloat16)
+            self._head = head.result()
         half = torch.arange(0, shape.head_size, 2) / shape.head_size
         angles = torch.outer(torch.arange(shape.max_position_embeddings).float(), shape.rope_theta**-half)
         self._cos = torch.cat([angles.cos(), angles.cos()], -1)

@@ -5,6 +5,7 @@ import json
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +94,12 @@ class Embedded(Backend):
     def _load(self) -> None:
         torch.set_num_threads(self._options.threads)
         folder = smollm2.ensure(self._home)
-        self._hash = weight_hash(folder / "model.safetensors")
+        with ThreadPoolExecutor(1) as pool:
+            hashed = pool.submit(weight_hash, folder / "model.safetensors")
+            self._load_from(folder)
+        self._hash = hashed.result()
+
+    def _load_from(self, folder: Path) -> None:
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._end_tokens = {self._tokenizer.token_to_id(t) for t in ("<|im_end|>", "<|endoftext|>")}
         shape = Shape.from_config(json.loads((folder / "config.json").read_text()))
