@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Literal, Optional
 
 import typer
 
@@ -73,6 +73,47 @@ def erg(
     for name, value in result.items():
         table.add_row(name, f"{value:.3f}" if isinstance(value, float) else str(value))
     out.print(table)
+
+
+@app.command("perception")
+def perception(
+    data: Annotated[
+        Path,
+        typer.Option(
+            "--data", help="Folder of media with labels.csv or transcripts.csv.", show_default=False
+        ),
+    ],
+    modality: Annotated[
+        Literal["speech", "face", "asr"], typer.Option("--modality", help="What is measured.")
+    ],
+    limit: Annotated[
+        Optional[int],  # noqa: UP045 - Typer reads it at run time
+        typer.Option("--limit", min=1, help="How many rows, drawn at random; all without it."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of the draw.")] = 0,
+    where: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--where", help="Only rows with column=value[,value]; may be given again."),
+    ] = None,
+    held_back: Annotated[
+        bool, typer.Option("--held-back", help="Only what training kept back (RAVDESS, photographs).")
+    ] = False,
+    output: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--output", "-o", help="Draws the confusion matrix into this PNG."),
+    ] = None,
+    preset: Preset = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask perception about media with known answers: accuracy, macro-F1, calibration, word error rate."""
+    from cli.perception import run, show
+
+    result = run(data, modality, where or [], held_back, limit, seed, output, preset, config)
+    if as_json:
+        typer.echo(json.dumps(result, indent=2))
+    else:
+        show(result, output)
 
 
 @app.command("consistency")

@@ -125,6 +125,28 @@ def faces_of(folder: Path) -> Corpus:
     )
 
 
+def held_back_files(modality: str, folder: Path) -> set[str]:
+    """Files of a training set that the shipped judge was not trained on.
+
+    Args:
+        modality: "speech" (RAVDESS) or "face" (the photographs).
+        folder: The whole data set: which photographs are kept back follows from all of them.
+
+    Raises:
+        KeyError: A column is missing, or the modality has no such set.
+        TypeError: A picture can't be read.
+        ValueError: An actor is no number.
+    """
+    with (folder / "labels.csv").open(encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file))
+    if modality == "speech":
+        return {row["file"] for row in rows if int(row["actor"]) in _VALID_ACTORS}
+    if modality != "face" or "expression" not in rows[0]:
+        raise KeyError("expression" if modality == "face" else modality)
+    out = _held_back([_grey(folder / row["file"]) for row in rows], np.random.default_rng(0))
+    return {row["file"] for row, kept in zip(rows, out, strict=True) if kept}
+
+
 def _grey(path: Path) -> faces.Grey:
     return _u8(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE))
 
