@@ -1,0 +1,1 @@
+"""DreamTalk: expressions by diffusion from the voice, pictures by PIRenderer."""
