@@ -41,7 +41,8 @@ def read(data: Path, modality: str) -> list[Row]:
 
     Args:
         data: Folder with the media and `labels.csv` (columns `file` and `emotion` or `expression`) or
-            `transcripts.csv` (columns `file` and `transcript`, or LJSpeech's headless `id|text|text`).
+            `transcripts.csv` (columns `file` and `transcript`, or LJSpeech's headless `id|text|text`);
+            words are also taken from a `transcript` column of `labels.csv`.
         modality: "speech", "face" or "asr".
 
     Raises:
@@ -50,6 +51,9 @@ def read(data: Path, modality: str) -> list[Row]:
     if not data.is_dir():
         raise _bad(f"{data} is no folder; it must hold media and {_TABLES[modality]}")
     table = data / _TABLES[modality]
+    if not table.is_file() and modality == "asr" and (data / _TABLES["speech"]).is_file():
+        # Some label files hold what was said as well.
+        table = data / _TABLES["speech"]
     if not table.is_file():
         raise _bad(f"{table} is not there; it must name each file and its right answer")
     try:

@@ -73,7 +73,7 @@ def _held_back(rows: "list[Row]", data: Path, modality: str) -> "list[Row]":
     from services.perception.corpora import held_back_files
 
     try:
-        names = held_back_files(modality, data)
+        names = held_back_files("speech" if modality == "asr" else modality, data)
     except (KeyError, TypeError, ValueError) as error:
         raise InvalidInput.of(
             "--held-back",

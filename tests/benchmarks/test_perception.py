@@ -161,6 +161,11 @@ def test_ljspeech_has_no_header_and_no_endings(tmp_path: Path) -> None:
     assert row.path.name == "LJ1.wav"
 
 
+def test_words_are_taken_from_a_label_file_that_holds_them(tmp_path: Path) -> None:
+    data = folder(tmp_path, "labels.csv", "file,emotion,transcript\na.wav,happy,Hello there\n", "a.wav")
+    assert [row.expected for row in labelled.read(data, "asr")] == ["Hello there"]
+
+
 def test_rows_are_chosen_by_column_and_drawn_alike(voices: Path) -> None:
     rows = labelled.read(voices, "speech")
     assert [r.path.name for r in labelled.chosen(rows, ["split=train"], None, 0)] == ["a.wav"]

@@ -276,3 +276,11 @@ async def test_a_dead_recognizer_is_replaced(service: PerceptionService, perceiv
         await perceive("", recording)
     assert caught.value.reason == "RECOGNIZER_DIED"
     assert "three four five" in (await perceive("", recording)).text
+
+
+@pytest.mark.parametrize("text", [".", "?!", "…"])
+async def test_punctuation_alone_says_nothing(perceive: Perceive, text: str) -> None:
+    perception = await perceive(text)
+    words = next(one for one in perception.modalities if one.modality == "text")
+    assert not words.present
+    assert words.reason == "no words that the model knows"

@@ -42,7 +42,8 @@ class TextModality:
         Args:
             said: The person's turns of the dialogue, oldest first.
         """
-        if not said or not self._encoder.knows_words(said[-1].text):
+        last = said[-1].text if said else ""
+        if not _WORD.search(last) or not self._encoder.knows_words(last):
             return absent("no words that the model knows")
         features = self._encoder.encode([joined([s.text for s in said])])
         probabilities = self._judge.probabilities(features)[0]
