@@ -56,6 +56,28 @@ def turn(
         _print(result)
 
 
+@app.command("avatar")
+def avatar(
+    minutes: Annotated[float, typer.Option(min=0.5, max=29, help="Length of the long reply.")] = 10.0,
+    sessions: Annotated[int, typer.Option(min=1, help="Live videos at the same time.")] = 4,
+    size: Annotated[int, typer.Option(help="Of the pictures whose speed is measured.")] = 512,
+    preset: Preset = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure talking faces in their files: lips against voice, closures, frame times; and their speed."""
+    from benchmarks.avatar import run
+    from cli.console import err
+    from cli.options import settings_of
+
+    with err.status("measuring") as status:
+        result = run(settings_of(preset, config), minutes, sessions, size, status.update)
+    if as_json:
+        typer.echo(json.dumps(result, indent=2))
+    else:
+        _print(result)
+
+
 def _print(result: dict[str, Any], indent: str = "") -> None:
     for name, value in result.items():
         if isinstance(value, dict) and "median" in value:

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from cli import bench, chat, evaluate, models, respond, serve, system, train
+from cli import avatars, bench, chat, evaluate, models, render, respond, serve, system, train
 
 
 class _Root(TyperGroup):
@@ -58,11 +58,13 @@ app.command("down")(system.down)
 app.command("status")(system.status)
 app.command("respond")(respond.respond)
 app.command("chat")(chat.chat)
+app.command("render")(render.render)
 app.command("serve")(serve.serve)
 app.command("check")(serve.check)
 app.add_typer(typer.Typer(help="Read what happened in a turn: list, show and export traces."), name="traces")
 app.add_typer(models.app, name="models")
 app.add_typer(bench.app, name="bench")
+app.add_typer(avatars.app, name="avatars")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(train.app, name="train")
 

@@ -1,0 +1,72 @@
+import wave
+
+import av
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from cli.main import app
+from runtime.errors import EmpatheiaError, InvalidInput, UnknownName
+
+
+@pytest.fixture
+def runner():
+    return CliRunner()
+
+
+@pytest.fixture
+def voice(tmp_path):
+    path = tmp_path / "voice.wav"
+    hum = 8000 * np.sin(np.arange(8000) * 0.05)
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 16000, 0, "NONE", ""))
+        file.writeframes(hum.astype("<i2").tobytes())
+    return path
+
+
+def test_renders_a_file_that_says_it_is_synthetic(runner, tmp_path, voice):
+    out = tmp_path / "out.mp4"
+    given = ["render", "--audio", str(voice), "--emotion", "sad", "--avatar", "lin", "--size", "64"]
+    result = runner.invoke(app, [*given, "-o", str(out)])
+    assert result.exit_code == 0, result.output
+    with av.open(str(out)) as file:
+        assert "ynthetic" in file.metadata["comment"]
+        assert (
+            abs(float(file.streams.video[0].frames or sum(1 for _ in file.decode(video=0))) / 25 - 0.8) < 0.09
+        )
+    assert not list(tmp_path.glob(".*.part"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong", "words"),
+    [
+        (UnknownName, ["--emotion", "hungry"], "contempt"),
+        (UnknownName, ["--avatar", "nobody"], "mira"),
+        (InvalidInput, ["--size", "63"], "63"),
+        (InvalidInput, ["--audio", "missing.wav"], "missing.wav"),
+        (InvalidInput, ["-o", "nowhere/out.mp4"], "nowhere"),
+    ],
+)
+def test_refuses_and_leaves_nothing(runner, tmp_path, voice, kind, wrong, words):
+    given = ["render", "--audio", str(voice), "-o", str(tmp_path / "out.mp4")]
+    result = runner.invoke(app, given + wrong)
+    assert isinstance(result.exception, EmpatheiaError)
+    assert isinstance(result.exception, kind)
+    assert words in result.exception.message
+    assert {path.name for path in tmp_path.iterdir()} <= {"voice.wav", "home"}
+
+
+def test_file_that_is_no_sound(runner, tmp_path):
+    path = tmp_path / "text.wav"
+    path.write_text("not a sound")
+    result = runner.invoke(app, ["render", "--audio", str(path), "-o", str(tmp_path / "out.mp4")])
+    assert isinstance(result.exception, InvalidInput)
+    assert "text.wav" in result.exception.message
+
+
+def test_lists_and_previews_avatars(runner, tmp_path):
+    assert "mira" in runner.invoke(app, ["avatars", "list"]).output
+    out = tmp_path / "lin.png"
+    assert runner.invoke(app, ["avatars", "preview", "lin", "--size", "64", "-o", str(out)]).exit_code == 0
+    assert out.stat().st_size > 1000
+    assert isinstance(runner.invoke(app, ["avatars", "preview", "nobody"]).exception, UnknownName)
