@@ -11,7 +11,10 @@ from empatheia.avatar.v1 import avatar_pb2
 from empatheia.common.v1 import content_pb2, service_pb2, style_pb2
 from numpy.typing import NDArray
 
-BACKENDS = {"drawn": "services.avatar.backends.drawn:DrawnBackend"}
+BACKENDS = {
+    "drawn": "services.avatar.backends.drawn:DrawnBackend",
+    "dreamtalk": "services.avatar.backends.dreamtalk.backend:DreamTalkBackend",
+}
 
 
 @dataclass(frozen=True)

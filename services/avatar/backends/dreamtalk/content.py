@@ -20,7 +20,7 @@ class ContentEncoder(nn.Module):
         """Turns (batch, pictures, window, features) into (batch, pictures, window, width)."""
         flat = self.pos_embed(self.increase_embed_dim(windows.flatten(0, 1)))
         encoded: Tensor = self.encoder(flat)
-        return encoded.unflatten(0, windows.shape[:2])
+        return encoded.reshape(*windows.shape[:3], -1)
 
 
 def audio_windows(features: Tensor, radius: int, first: int, frames: int, start: int = 0) -> Tensor:

@@ -4,6 +4,7 @@ DreamTalk (Ma et al. 2023, arXiv:2312.09767), section 3.2.
 """
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +17,7 @@ from services.avatar.backends.dreamtalk.style import StyleEncoder
 
 def _mlp(*widths: int) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for before, after in zip(widths[:-1], widths[1:], strict=True):
+    for before, after in pairwise(widths):
         layers += [nn.Linear(before, after), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 
@@ -86,4 +87,4 @@ class Denoiser(nn.Module):
         memory = memory + self.time_embedding(t)[:, None, None]
         styles = style[:, None].expand(-1, x.shape[1], -1)
         clean: Tensor = self.decoder(memory.flatten(0, 1), styles.flatten(0, 1))
-        return clean.unflatten(0, x.shape[:2])
+        return clean.reshape(x.shape)

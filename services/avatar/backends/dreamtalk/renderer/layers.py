@@ -45,4 +45,4 @@ def leaky(x: Tensor) -> Tensor:
 
 def width_at(base: int, most: int, level: int) -> int:
     """Channels after `level` halvings of the picture."""
-    return min(base * 2**level, most)
+    return min(base << level, most)

@@ -36,10 +36,9 @@ class UpBlock(nn.Module):
 
     def __init__(self, before: int, after: int, descriptor: int, hidden: int) -> None:
         super().__init__()
-        double = {"stride": 2, "padding": 1, "output_padding": 1}
         self.conv_0 = nn.Conv2d(before, after, 3, padding=1)
-        self.conv_1 = nn.ConvTranspose2d(after, after, 3, **double)
-        self.conv_s = nn.ConvTranspose2d(before, after, 3, **double)
+        self.conv_1 = nn.ConvTranspose2d(after, after, 3, stride=2, padding=1, output_padding=1)
+        self.conv_s = nn.ConvTranspose2d(before, after, 3, stride=2, padding=1, output_padding=1)
         self.norm_0 = AdaptiveNorm(before, descriptor, hidden)
         self.norm_1 = AdaptiveNorm(after, descriptor, hidden)
         self.norm_s = AdaptiveNorm(before, descriptor, hidden)
