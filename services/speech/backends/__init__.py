@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 BACKENDS: dict[str, str] = {
     "espeak_world": "services.speech.backends.espeak_world:EspeakWorldBackend",
+    "transformers": "services.speech.backends.transformers_tts:TransformersBackend",
 }
 
 
