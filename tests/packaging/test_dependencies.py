@@ -21,6 +21,11 @@ OWN = ("agents", "cli", "empatheia", "graphs", "runtime", "services")
 CONSTRAINTS = [
     line.strip() for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")
 ]
+OPTIONAL = {
+    "services.avatar.backends.dreamtalk": "dreamtalk",
+    "services.speech.backends.styletts2": "styletts2",
+}
+"""Backends that need more than their service's own group, and the group that holds it."""
 MODELS: dict[str, list[str]] = PYPROJECT["tool"]["empatheia"]["models"]
 
 
@@ -30,6 +35,15 @@ def _name(distribution_name: str) -> str:
 
 @cache
 def _imports() -> grimp.ImportGraph:
+    graph = grimp.build_graph("runtime", "services", "graphs", "agents", include_external_packages=True)
+    for backend in OPTIONAL:
+        for module in {backend, *graph.find_descendants(backend)}:
+            graph.remove_module(module)
+    return graph
+
+
+@cache
+def _all_imports() -> grimp.ImportGraph:
     return grimp.build_graph("runtime", "services", "graphs", "agents", include_external_packages=True)
 
 
@@ -60,8 +74,10 @@ def _needs(name: str, extras: set[str]) -> Iterator[Requirement]:
 
 def _imported_by(name: str) -> set[str]:
     """Packages of others that a service imports, itself or through what it imports."""
-    graph = _imports()
-    modules = graph.find_upstream_modules(f"services.{name}", as_package=True)
+    return _others(_imports().find_upstream_modules(f"services.{name}", as_package=True))
+
+
+def _others(modules: set[str]) -> set[str]:
     return {module for module in modules if module.split(".")[0] not in (*OWN, *sys.stdlib_module_names)}
 
 
@@ -75,6 +91,19 @@ def test_group_holds_what_the_service_imports(name: str) -> None:
         if installed.isdisjoint(map(_name, carriers.get(package.split(".")[0], [package])))
     }
     assert missing == set(), f"add to the group {name!r} in pyproject.toml"
+
+
+@pytest.mark.parametrize("backend", OPTIONAL)
+def test_group_holds_what_the_backend_imports(backend: str) -> None:
+    carriers = packages_distributions()
+    installed = _installed_with(backend.split(".")[1]) | _installed_with(OPTIONAL[backend])
+    imported = _others(_all_imports().find_upstream_modules(backend, as_package=True))
+    missing = {
+        package
+        for package in imported
+        if installed.isdisjoint(map(_name, carriers.get(package.split(".")[0], [package])))
+    }
+    assert missing == set(), f"add to the group {OPTIONAL[backend]!r} in pyproject.toml"
 
 
 def test_the_check_sees_what_is_imported() -> None:
