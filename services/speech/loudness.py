@@ -13,6 +13,7 @@ _HIGH_PASS_HZ, _HIGH_PASS_Q = 38.13547088, 0.5003270374
 _BLOCK_S, _HOP_S = 0.4, 0.1
 _ABSOLUTE_GATE, _RELATIVE_GATE = -70.0, -10.0
 _OFFSET = -0.691
+_KNEE, _CEILING = 0.7, 0.95
 
 
 def loudness(samples: NDArray[np.float64], sample_rate: int) -> float:
@@ -37,6 +38,15 @@ def k_power(frequencies: NDArray[np.float64], sample_rate: int) -> NDArray[np.fl
     _, response = freqz_sos(_k_weighting(sample_rate), frequencies, fs=sample_rate)
     power: NDArray[np.float64] = np.abs(response) ** 2
     return power
+
+
+def limited(samples: NDArray[np.float64]) -> NDArray[np.int16]:
+    """Bends peaks over the knee towards the ceiling, and rounds to 16 bits."""
+    size = np.abs(samples)
+    room = _CEILING - _KNEE
+    bent = np.where(size > _KNEE, _KNEE + room * np.tanh((size - _KNEE) / room), size)
+    rounded: NDArray[np.int16] = np.round(np.sign(samples) * bent * 32767).astype(np.int16)
+    return rounded
 
 
 def _level(power: float) -> float:

@@ -57,7 +57,7 @@ class SpeechService(Service):
                 "max_segment_s": MAX_SEGMENT_S,
             },
             languages=self._backend.languages,
-            notices=["espeak-ng is under GPL-3; the voice is synthetic"],
+            notices=[*self._backend.notices, "espeak-ng is under GPL-3; the voice is synthetic"],
         )
 
     async def synthesize(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 BACKENDS: dict[str, str] = {
     "espeak_world": "services.speech.backends.espeak_world:EspeakWorldBackend",
     "transformers": "services.speech.backends.transformers_tts:TransformersBackend",
+    "styletts2": "services.speech.backends.styletts2.backend:StyleTTS2Backend",
 }
 
 
@@ -45,6 +46,8 @@ class SpeechBackend(ABC):
     """BCP 47 tags in lower case; the first is the default."""
     model: service_pb2.ModelInfo
     sample_rate: int
+    notices: tuple[str, ...] = ()
+    """What a user must know of the weights' licences."""
 
     @abstractmethod
     def speak(self, segment: content_pb2.ContentSegment, manner: Manner, stopped: threading.Event) -> Take:

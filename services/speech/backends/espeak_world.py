@@ -22,7 +22,7 @@ from runtime.espeak import Spoken, espeak, voices
 from runtime.spoken_text import spoken_text
 from services.speech.backends import Manner, SpeechBackend, Take
 from services.speech.blocks import HOP, OVERLAP, Block, blocks, crossfaded
-from services.speech.loudness import loudness
+from services.speech.loudness import limited, loudness
 from services.speech.prosody import FRAME_S, Sounding, pitch
 from services.speech.timbre import Timbre
 from services.speech.timing import Timeline, as_spoken, source_times, timeline
@@ -42,7 +42,6 @@ _CONTEXT = 8
 _VOICED_BIN, _VOICED_BELOW = 43, 0.9
 """D4C sets the noise to 1 at all frequencies where it hears no voice; asked at 1 kHz."""
 _REFERENCE = "We were away a year ago, and all our fears are over now."
-_KNEE, _CEILING = 0.7, 0.95
 _FADE_S = 0.006
 
 
@@ -121,7 +120,7 @@ class EspeakWorldBackend(SpeechBackend):
             piece = samples[: total - position]
             _fade(piece, position, total)
             position += len(piece)
-            yield _limited(piece)
+            yield limited(piece)
 
     def _gain(self, source: NDArray[np.float64], energy_db: float) -> float:
         measured = loudness(source, SAMPLE_RATE)
@@ -192,12 +191,3 @@ def _fade(piece: NDArray[np.float64], position: int, total: int) -> None:
     length = int(_FADE_S * SAMPLE_RATE)
     at = np.arange(position, position + len(piece))
     piece *= np.clip(np.minimum(at, total - 1 - at) / length, 0.0, 1.0)
-
-
-def _limited(samples: NDArray[np.float64]) -> NDArray[np.int16]:
-    """Bends peaks over the knee towards the ceiling, and rounds to 16 bits."""
-    size = np.abs(samples)
-    room = _CEILING - _KNEE
-    bent = np.where(size > _KNEE, _KNEE + room * np.tanh((size - _KNEE) / room), size)
-    rounded: NDArray[np.int16] = np.round(np.sign(samples) * bent * 32767).astype(np.int16)
-    return rounded
