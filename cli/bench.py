@@ -78,6 +78,30 @@ def avatar(
         _print(result)
 
 
+@app.command("voice")
+def voice(
+    plot: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--plot", help="Also draw spectrograms and pitch of twelve voices into this PNG."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure the embedded voice: speed, words understood, style, what emotion and identity give away."""
+    from benchmarks.voice import run
+    from cli.console import err
+
+    with err.status("measuring") as status:
+        result = run(status.update)
+        if plot:
+            from benchmarks.voice_plot import draw
+
+            draw(plot)
+    if as_json:
+        typer.echo(json.dumps(result, indent=2))
+    else:
+        _print(result)
+
+
 def _print(result: dict[str, Any], indent: str = "") -> None:
     for name, value in result.items():
         if isinstance(value, dict) and "median" in value:

@@ -106,8 +106,9 @@ class Espeak:
         # A path of more than some 150 characters is not found, so the voices lie in the temporary folder.
         self._folder = tempfile.TemporaryDirectory(prefix="espeak")
         for name, definition in _VOICES.items():
-            text = f"name {name}\nlanguage {name}\n{definition}\n{_STEADY}"
-            Path(self._folder.name, name).write_text(text)
+            text = f"name {name}\nlanguage {name}\n{definition}\n"
+            Path(self._folder.name, name).write_text(text + _STEADY)
+            Path(self._folder.name, f"{name}.stock").write_text(text)
         self._library.espeak_Info.restype = ctypes.c_char_p
         self.version: str = self._library.espeak_Info(None).decode().split()[0]
 
@@ -124,7 +125,7 @@ class Espeak:
 
         Args:
             text: What to say; may be empty.
-            voice: One of `voices()`.
+            voice: One of `voices()`; with ".stock" behind it as espeak-ng has it, to compare with.
             words_per_minute: 80 to 450.
             pitch: 0 to 100; 50 is the voice's own.
             pitch_range: 0 (one pitch throughout) to 100; 50 is the voice's own.

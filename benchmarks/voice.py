@@ -1,0 +1,195 @@
+"""`empatheia bench voice`: how the embedded voice sounds, measured, and how well a machine understands it.
+
+Speech is made with the libraries themselves, in this process: no running system is needed. Words are heard by
+the recognizer that perception uses, in our speech and in stock espeak-ng's, in the same run.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from itertools import product
+from typing import Any
+
+import numpy as np
+from empatheia.common.v1 import affect_pb2, content_pb2, dialogue_pb2, style_pb2
+from numpy.typing import NDArray
+from scipy.signal import resample_poly
+
+from benchmarks.agreement import heard, words
+from benchmarks.voice_features import Measures, leakage, measured
+from runtime.espeak import espeak
+from runtime.spoken_text import spoken_text
+from services.disentangler.controls import Manner as Style
+from services.disentangler.tables import AGES, ANSWERS, GENDERS, PORTRAYALS, TIMBRES, profile_manner
+from services.perception.modalities.asr import Recognizer
+from services.speech.backends import Manner
+from services.speech.backends.espeak_world import SAMPLE_RATE, EspeakWorldBackend
+from services.speech.loudness import loudness
+from services.synchronizer.backends.espeak import EspeakBackend
+
+Floats = NDArray[np.float64]
+
+SENTENCES = (
+    "I am so sorry that your dog died last week.",
+    "It must be hard to come home to a quiet house.",
+    "You did everything that you could for your mother.",
+    "I can hear how much this job means to you.",
+    "That is wonderful news, and you have earned it.",
+    "Take all the time you need, there is no hurry.",
+    "It makes sense that you feel angry about the money.",
+    "Would you like to tell me what happened at school?",
+    "Your friend should not have left you waiting in the rain.",
+    "Many people are afraid before they speak in public.",
+    "I hope that you can rest a little this weekend.",
+    "Thank you for telling me, it takes courage to say that.",
+)
+_TEN_WORDS = "I am so sorry to hear that you feel alone."
+_STYLED = SENTENCES[1], SENTENCES[8]
+_YOUNG = ("young", "female", "mid")
+_HEARD_RATE = 16000
+_QUIET_S = 0.25
+_ROOM = 3.0 / 32768
+"""A recogniser trained on rooms stumbles over digital silence."""
+
+
+@dataclass(frozen=True)
+class Sound:
+    """One sentence, spoken."""
+
+    samples: Floats
+    """At `SAMPLE_RATE`, full scale 1, without the pause after it."""
+    segment: content_pb2.ContentSegment
+    """With the times used."""
+    first_ms: float
+    """Wall time to the first block."""
+    work_s: float
+    """CPU time of the thread, the source included."""
+
+
+@cache
+def _parts() -> tuple[EspeakBackend, EspeakWorldBackend]:
+    return EspeakBackend({}), EspeakWorldBackend({})
+
+
+def spoken(text: str, style: Style, seed: int = 1) -> Sound:
+    """Speaks a sentence as a turn would."""
+    planner, voice = _parts()
+    segment = planner.plan(0, text, "en-us")
+    manner = Manner(style_pb2.Style(voice=style.voice_proto()), dialogue_pb2.Profile(), seed, "en-us")
+    started, cpu = time.monotonic(), time.thread_time()
+    take = voice.speak(segment, manner, threading.Event())
+    blocks, first = [], 0.0
+    for block in take.blocks:
+        first = first or time.monotonic() - started
+        blocks.append(block)
+    work = time.thread_time() - cpu
+    samples = np.concatenate(blocks)[: round(take.segment.duration_s * SAMPLE_RATE)] / 32768
+    return Sound(samples, take.segment, 1000 * first, work)
+
+
+def run(progress: Callable[[str], None]) -> dict[str, Any]:
+    """Measures speed, words understood, style and leakage.
+
+    Returns:
+        `speed`, `word_error_rate` by voice, `style` (rows of measures by profile and emotion), `leakage`.
+    """
+    progress("speed")
+    result: dict[str, Any] = {"speed": _speed()}
+    progress("words understood")
+    result["word_error_rate"] = _word_error_rates()
+    made: dict[tuple[tuple[str, ...], str, int], Measures] = {}
+    everyone = list(product(AGES, GENDERS, TIMBRES))
+    for done, profile in enumerate(everyone, 1):
+        progress(f"style: profile {done} of {len(everyone)}")
+        for (emotion, offset), (i, text) in product(PORTRAYALS.items(), enumerate(_STYLED)):
+            made[profile, emotion, i] = _measured(spoken(text, profile_manner(*profile).plus(offset), seed=i))
+    result["style"] = _style_rows(made)
+    progress("leakage")
+    result["leakage"] = leakage(made)
+    return result
+
+
+def _speed(repeats: int = 9) -> dict[str, float]:
+    takes = [spoken(_TEN_WORDS, profile_manner(*_YOUNG), seed) for seed in range(repeats)]
+    seconds = [len(take.samples) / SAMPLE_RATE for take in takes]
+    return {
+        "real_time_factor": float(np.median([t.work_s / s for t, s in zip(takes, seconds, strict=True)])),
+        "first_chunk_ms": float(np.median([take.first_ms for take in takes])),
+        "first_chunk_ms_worst": max(take.first_ms for take in takes),
+    }
+
+
+def _word_error_rates() -> dict[str, float]:
+    styles = {
+        "young male": profile_manner("young", "male", "mid"),
+        "young female": profile_manner(*_YOUNG),
+        "elderly female": profile_manner("elderly", "female", "mid"),
+        "child": profile_manner("child", "female", "mid"),
+        "young female, answers sadness": profile_manner(*_YOUNG).plus(ANSWERS["sad"].manner),
+        "young female, answers joy": profile_manner(*_YOUNG).plus(ANSWERS["happy"].manner),
+    }
+    said = sum(len(words(text)) for text in SENTENCES)
+    recognizer = Recognizer()
+    try:
+        rates = {"stock espeak-ng": _errors(recognizer, _stock) / said}
+        rates["its own source, without WORLD"] = _errors(recognizer, _source) / said
+        for name, style in styles.items():
+            rates[name] = _errors(recognizer, partial(_ours, style)) / said
+    finally:
+        recognizer.close()
+    return rates
+
+
+def _errors(recognizer: Recognizer, speak: Callable[[str], Floats]) -> int:
+    """Word errors over all sentences, each brought to -23 LUFS first."""
+    wrong = 0
+    for i, text in enumerate(SENTENCES):
+        samples = speak(text)
+        samples = samples * 10 ** ((-23.0 - loudness(samples, SAMPLE_RATE)) / 20)
+        sound = np.pad(resample_poly(samples, _HEARD_RATE, SAMPLE_RATE), round(_QUIET_S * _HEARD_RATE))
+        sound += np.random.default_rng(i).normal(0, _ROOM, len(sound))
+        span = affect_pb2.TimeSpan(start_s=0.0, end_s=len(sound) / _HEARD_RATE)
+        found = recognizer.transcribe(sound.astype(np.float32), [span], threading.Event())
+        wrong += heard(words(text), words(found.text))[0]
+    return wrong
+
+
+def _ours(style: Style, text: str) -> Floats:
+    return spoken(text, style).samples
+
+
+def _stock(text: str) -> Floats:
+    return _read(text, "en-us.stock", 50)
+
+
+def _source(text: str) -> Floats:
+    return _read(text, "en-us", 0)
+
+
+def _read(text: str, voice: str, pitch_range: int) -> Floats:
+    reading = espeak().speak(spoken_text(text).text, voice=voice, pitch_range=pitch_range)
+    samples: Floats = resample_poly(reading.samples / 32768.0, 160, 147)
+    return samples
+
+
+def _measured(sound: Sound) -> Measures:
+    return measured(sound.samples, SAMPLE_RATE, sound.segment.phonemes)
+
+
+def _style_rows(made: Mapping[tuple[tuple[str, ...], str, int], Measures]) -> dict[str, dict[str, float]]:
+    """Means over the sentences: each profile as it is, and each emotion of the young woman."""
+    profiles = dict.fromkeys(profile for profile, _, _ in made)
+    wanted = {" ".join(profile): (profile, "neutral") for profile in profiles}
+    wanted |= {f"young female mid, {emotion}": (_YOUNG, emotion) for emotion in PORTRAYALS}
+    rows = {name: _mean([made[*key, i] for i in range(len(_STYLED))]) for name, key in wanted.items()}
+    for felt, answer in ANSWERS.items():
+        style = profile_manner(*_YOUNG).plus(answer.manner)
+        takes = [_measured(spoken(text, style, seed=i)) for i, text in enumerate(_STYLED)]
+        rows[f"young female mid, answers {felt}"] = _mean(takes)
+    return rows
+
+
+def _mean(measures: Sequence[Measures]) -> dict[str, float]:
+    return {name: float(np.mean([getattr(m, name) for m in measures])) for name in Measures.SHOWN}
