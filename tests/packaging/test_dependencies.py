@@ -24,6 +24,7 @@ CONSTRAINTS = [
 OPTIONAL = {
     "services.avatar.backends.dreamtalk": "dreamtalk",
     "services.speech.backends.styletts2": "styletts2",
+    "services.speech.backends.transformers_tts": "transformers-tts",
 }
 """Backends that need more than their service's own group, and the group that holds it."""
 MODELS: dict[str, list[str]] = PYPROJECT["tool"]["empatheia"]["models"]
