@@ -20,7 +20,6 @@ from services.speech.backends.styletts2.style_encoder import StyleEncoder
 from services.speech.backends.styletts2.text_encoder import TextEncoder
 
 CONFIG = Config(DiffusionConfig(sigma_data=0.2))
-torch.set_grad_enabled(False)
 
 
 def filled(make, prefix, fill):
@@ -29,13 +28,13 @@ def filled(make, prefix, fill):
         net = make().eval()
     empty = {key: torch.zeros(x.shape, dtype=x.dtype) for key, x in net.state_dict().items()}
     net.load_state_dict(fill(empty, prefix), strict=True, assign=True)
-    return net
+    return net.requires_grad_(False)
 
 
 def bert(fill):
     net = make_bert(CONFIG.bert, CONFIG.symbols)
     net.load_state_dict(fill(net.state_dict(), "bert."), strict=True)
-    return net
+    return net.requires_grad_(False)
 
 
 def tensors(inputs):
@@ -149,7 +148,7 @@ def whole(fill, sigma_data=0.2):
     for name, part in model.named_children():
         empty = {key: torch.zeros(x.shape, dtype=x.dtype) for key, x in part.state_dict().items()}
         part.load_state_dict(fill(empty, f"{name}."), strict=True, assign=True)
-    return model
+    return model.requires_grad_(False)
 
 
 def styletts2_end_to_end(inputs, fill):

@@ -2,9 +2,13 @@
 
 import json
 import math
+import os
+import subprocess
+import sys
 import threading
 from dataclasses import asdict
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -36,6 +40,8 @@ from services.speech.backends.styletts2.voices import embed, shelve
 from services.speech.service import SpeechService
 from tests.speech.conftest import KEY, Spoken, planned, requests
 
+ROOT = Path(__file__).parents[2]
+ENV = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "protos" / "gen")))}
 RATE = 24000
 TEXT = "Well, I am so sorry to hear that you lost your dog."
 TINY = Config(
@@ -291,6 +297,11 @@ def test_missing_and_tampered_weights_are_told_apart(tmp_path):
     weights.write_bytes(data)
     with pytest.raises(InvalidInput, match="was changed since its import"):
         load(tmp_path / "model")
+
+
+def test_only_pl_bert_needs_transformers():
+    code = "import sys; sys.modules['transformers'] = None; import services.speech.backends.styletts2.backend"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, env=ENV)
 
 
 def public():
