@@ -35,34 +35,47 @@ def render(
             same utterances and share a cache.
         count: Tokens of a text.
     """
-    shared = _clean(context.system) + END
+    shared = clean(context.system) + END
     for example in context.examples:
-        lines = [_line(utterance) for utterance in example.dialogue]
-        lines += [f"{_clean(step.instruction)} {_clean(step.text)}{END}" for step in example.steps]
+        lines = [line(utterance) for utterance in example.dialogue]
+        lines += [f"{clean(step.instruction)} {clean(step.text)}{END}" for step in example.steps]
         shared += END + "".join(lines)
-    lines, dropped = _newest([_line(utterance) for utterance in context.dialogue], room, count)
+    lines, dropped = newest([line(utterance) for utterance in context.dialogue], room, count)
     dialogue = END + "".join(lines)
     parts = [shared, dialogue]
     if context.observations:
-        parts.append("".join(f"({_clean(text)}){END}" for text in context.observations))
+        parts.append("".join(f"({clean(text)}){END}" for text in context.observations))
     for step in context.steps:
-        parts += [_clean(step.instruction), f" {_clean(step.text)}{END}"]
-    parts.append(_clean(context.instruction))
+        parts += [clean(step.instruction), f" {clean(step.text)}{END}"]
+    parts.append(clean(context.instruction))
     if prefill.strip():
         parts.append(" " + prefill.strip())
     return Prompt(parts, dropped)
 
 
-def _line(utterance: dialogue_pb2.Utterance) -> str:
-    return f"{_NAMES[utterance.role]}: {_clean(utterance.text)}{END}"
+def neutral(context: reasoning_pb2.ReasoningContext) -> reasoning_pb2.ReasoningContext:
+    """The same question about a dialogue that says nothing, for contextual calibration (Zhao et al. 2021)."""
+    return reasoning_pb2.ReasoningContext(
+        system=context.system,
+        examples=context.examples,
+        dialogue=[dialogue_pb2.Utterance(role=dialogue_pb2.ROLE_SPEAKER, text="...")],
+        step=context.step,
+        instruction=context.instruction,
+    )
 
 
-def _clean(text: str) -> str:
+def line(utterance: dialogue_pb2.Utterance) -> str:
+    """An utterance as one line, with the name of who said it."""
+    return f"{_NAMES[utterance.role]}: {clean(utterance.text)}{END}"
+
+
+def clean(text: str) -> str:
     """Makes one line of a text and breaks control tokens, so that no words can pass for the frame."""
     return " ".join(re.sub(r"<\|(?=\w+\|>)", "< |", text).split())
 
 
-def _newest(lines: Sequence[str], room: int, count: Callable[[str], int]) -> tuple[list[str], int]:
+def newest(lines: Sequence[str], room: int, count: Callable[[str], int]) -> tuple[list[str], int]:
+    """The newest lines that find room, and how many did not; the newest of all stays, at least in part."""
     kept: list[str] = []
     for line in reversed(lines):
         room -= count(line)

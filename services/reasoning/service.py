@@ -1,7 +1,7 @@
 """The reasoning servicer: checks requests, streams answers."""
 
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from importlib.metadata import version
 
@@ -15,7 +15,7 @@ from runtime.registry import pick
 from runtime.settings import Settings
 from runtime.telemetry.schema import Attributes, Spans
 from runtime.telemetry.tracing import annotate, span
-from services.reasoning.backends import BACKENDS, Answer, Backend, Usage
+from services.reasoning.backends import BACKENDS, Answer, Backend, Scores, Usage
 
 _MAX_CHOICES = 256
 _MAX_TOKENS = 512
@@ -90,6 +90,7 @@ class ReasoningService(Service):
             usage=_usage(scores.usage),
             model=model,
             dropped_utterances=scores.dropped_utterances,
+            scores=_choice_scores(request, scores) if request.want_scores else [],
         )
 
     def _attributes(self, model: service_pb2.ModelInfo, operation: str) -> dict[str, str]:
@@ -171,6 +172,13 @@ def _result(answer: Answer, model: service_pb2.ModelInfo) -> reasoning_pb2.Gener
         model=model,
         dropped_utterances=answer.dropped_utterances,
     )
+
+
+def _choice_scores(
+    request: reasoning_pb2.ChooseRequest, scores: Scores
+) -> Iterator[reasoning_pb2.ChoiceScore]:
+    for choice, found in zip(request.choices, scores.likelihoods, strict=False):
+        yield reasoning_pb2.ChoiceScore(label=choice.label, logprob=found.logprob, tokens=found.tokens)
 
 
 def _usage(usage: Usage) -> reasoning_pb2.Usage:

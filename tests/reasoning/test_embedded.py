@@ -139,6 +139,26 @@ async def test_choice_follows_words_priors_and_weight(reasoner: InProcessTranspo
     )
 
 
+async def test_scores_are_those_of_the_words_alone(reasoner: InProcessTransport) -> None:
+    likely, unlikely = "I'm so sorry to hear that.", "Sorry hear so that to I'm."
+    asked = reasoning_pb2.ChooseRequest(
+        context=context(SAID),
+        choices=[reasoning_pb2.Choice(label=text) for text in (likely, unlikely)],
+        want_scores=True,
+    )
+    response = await reasoner.unary(CHOOSE, asked, CallKey("s", "response"))
+    first, second = response.scores
+    assert [first.label, second.label] == [likely, unlikely]
+    assert 0 > first.logprob > second.logprob + 5
+    assert 5 < first.tokens < 12
+    # Nothing was weighed, and without the wish nothing is read either.
+    assert [entry.probability for entry in response.distribution.entries] == [0.5, 0.5]
+    asked.want_scores = False
+    plain = await reasoner.unary(CHOOSE, asked, CallKey("s", "response"))
+    assert not plain.scores
+    assert plain.usage.completion_tokens == 0
+
+
 async def test_calls_at_the_same_time_do_not_mix(reasoner: InProcessTransport) -> None:
     alone = [(await ask(reasoner, request(said), f"x{said}"))[1].text for said in (SAID, "I won the race!")]
     together = await asyncio.gather(

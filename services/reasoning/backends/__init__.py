@@ -1,15 +1,18 @@
 """Language models behind one small interface."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-from empatheia.common.v1 import service_pb2
+from empatheia.common.v1 import dialogue_pb2, service_pb2
 from empatheia.reasoning.v1 import reasoning_pb2
 from numpy.typing import NDArray
+from pydantic import BaseModel, ValidationError
+
+from runtime.errors import InvalidInput
 
 BACKENDS: dict[str, str] = {"embedded": "services.reasoning.backends.embedded:Embedded"}
 """`module:class` by name."""
@@ -45,14 +48,50 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Likelihood:
+    """How probable the words of a choice are after its context."""
+
+    logprob: float
+    """Sum over its tokens, natural logarithm."""
+    tokens: int
+
+    @property
+    def mean(self) -> float:
+        """Mean log probability of a token."""
+        return self.logprob / max(self.tokens, 1)
+
+
+@dataclass(frozen=True)
 class Scores:
-    """How well each choice fits."""
+    """How well each choice fits, in the order given."""
 
     values: list[float]
-    """Log-likelihood ratio of each choice, in the order given: mean log probability of its tokens in this
-    context minus the same in a context that says nothing."""
+    """Log-likelihood ratio of each choice: mean log probability of its tokens in this context minus the same
+    in a context that says nothing."""
     usage: Usage
     dropped_utterances: int
+    likelihoods: list[Likelihood] = field(default_factory=list)
+    """In this context alone; empty where the backend can't tell."""
+
+    @classmethod
+    def none(cls, count: int) -> "Scores":
+        """Scores of choices that nobody wants weighed."""
+        return cls([0.0] * count, Usage(0, 0, 0, 0.0, 0.0), 0)
+
+    @classmethod
+    def calibrated(
+        cls, here: Sequence[Likelihood], neutral: Sequence[Likelihood], usage: Usage, dropped_utterances: int
+    ) -> "Scores":
+        """Scores by contextual calibration (Zhao et al. 2021).
+
+        Args:
+            here: Of the choices after the context.
+            neutral: Of the same after `prompt.neutral` of it; `here` itself leaves all alike.
+            usage: What it took.
+            dropped_utterances: Of the context.
+        """
+        values = [a.mean - b.mean for a, b in zip(here, neutral, strict=True)]
+        return cls(values, usage, dropped_utterances, list(here))
 
 
 class Backend(ABC):
@@ -107,3 +146,31 @@ class Backend(ABC):
         Raises:
             TooMuch: The fixed part of the context does not fit.
         """
+
+
+OptionsT = TypeVar("OptionsT", bound=BaseModel)
+
+
+def checked(kind: type[OptionsT], options: dict[str, Any]) -> OptionsT:
+    """Checks a backend's options.
+
+    Raises:
+        InvalidInput: One is unknown or out of range; the message names the setting, never its value.
+    """
+    try:
+        return kind.model_validate(options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(["services.reasoning.options", *map(str, first["loc"])])
+        raise InvalidInput.of(where, first["msg"], reason="BAD_SETTING") from None
+
+
+WARM_UP = reasoning_pb2.GenerateRequest(
+    context=reasoning_pb2.ReasoningContext(
+        system="A friend listens.",
+        instruction="Friend:",
+        dialogue=[dialogue_pb2.Utterance(role=dialogue_pb2.ROLE_SPEAKER, text="I had a long day.")],
+    ),
+    options=reasoning_pb2.GenerationOptions(max_tokens=4),
+)
+"""What a model answers before it says that it is ready."""

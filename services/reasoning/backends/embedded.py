@@ -12,21 +12,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from empatheia.common.v1 import dialogue_pb2, service_pb2
+from empatheia.common.v1 import service_pb2
 from empatheia.reasoning.v1 import reasoning_pb2
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
 from runtime.aio import iterate_in_thread
-from runtime.errors import InvalidInput, TooMuch
+from runtime.errors import TooMuch
 from runtime.models import weight_hash
 from services.reasoning import smollm2
-from services.reasoning.backends import Answer, Backend, Scores, Usage
+from services.reasoning.backends import WARM_UP, Answer, Backend, Likelihood, Scores, Usage, checked
 from services.reasoning.cache import Part, Reading, ReadingCache
 from services.reasoning.model import Llama, Shape
-from services.reasoning.prompt import END, render
+from services.reasoning.prompt import neutral, render
 from services.reasoning.sampling import Sampler
+from services.reasoning.writing import Writing
 
 _SIGNALS = 16
 _SPEECH_TOKEN, _FACE_TOKEN = "<issue_start>", "<issue_comment>"
@@ -67,28 +68,17 @@ class Embedded(Backend):
 
     def __init__(self, options: dict[str, Any], home: Path) -> None:
         """Checks the options."""
-        try:
-            self._options = Options.model_validate(options)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(["services.reasoning.options", *map(str, first["loc"])])
-            raise InvalidInput.of(where, first["msg"], reason="BAD_SETTING") from error
+        self._options = checked(Options, options)
         self._home = home
         # Calls wait in line; the second lock holds off the next one until a cancelled one has let go.
         self._line = asyncio.Lock()
         self._busy = threading.Lock()
-        self._neutral: dict[tuple[Part, ...], list[float]] = {}
+        self._neutral: dict[tuple[Part, ...], list[Likelihood]] = {}
 
     async def start(self) -> None:
         """Loads the model, converting it the first time, and writes a word."""
         await asyncio.to_thread(self._load)
-        context = reasoning_pb2.ReasoningContext(
-            system="A friend listens.",
-            instruction="Friend:",
-            dialogue=[dialogue_pb2.Utterance(role=dialogue_pb2.ROLE_SPEAKER, text="I had a long day.")],
-        )
-        options = reasoning_pb2.GenerationOptions(max_tokens=4)
-        async for _ in self.generate(reasoning_pb2.GenerateRequest(context=context, options=options), ""):
+        async for _ in self.generate(WARM_UP, ""):
             pass
 
     def _load(self) -> None:
@@ -114,7 +104,7 @@ class Embedded(Backend):
             model=service_pb2.ModelInfo(
                 backend="embedded", model_id=smollm2.MODEL_ID, weight_hash=self._hash
             ),
-            capabilities=["streaming", "choose", "signals", "prefill", "kv_cache"],
+            capabilities=["streaming", "choose", "logprobs", "signals", "prefill", "kv_cache"],
             limits={
                 "context_tokens": self._options.context_tokens,
                 "dialogue_tokens": self._options.dialogue_tokens,
@@ -164,7 +154,7 @@ class Embedded(Backend):
             options.seed,
         )
         generator = sampler.generator()
-        text = _Text(self._tokenizer, request.prefill.strip(), list(options.stop))
+        text = Writing(request.prefill, options.stop)
         written: list[int] = []
         logprobs = 0.0
         began = time.monotonic()
@@ -174,7 +164,7 @@ class Embedded(Backend):
                 token = sampler.draw(logits, written, generator)
                 written.append(token)
                 logprobs += float(logits[token] - logits.logsumexp(-1))
-                if token in self._end_tokens or text.add(token):
+                if token in self._end_tokens or text.grow(self._decode(written)):
                     text.ended = True
                     break
                 if piece := text.next():
@@ -198,8 +188,8 @@ class Embedded(Backend):
     @torch.inference_mode()
     def _score(self, request: reasoning_pb2.ChooseRequest, turn_id: str) -> Scores:
         choices = [self._encode(" " + (choice.text or choice.label).strip()) for choice in request.choices]
-        if request.evidence_weight == 0:
-            return Scores([0.0] * len(choices), Usage(0, 0, 0, 0.0, 0.0), 0)
+        if request.evidence_weight == 0 and not request.want_scores:
+            return Scores.none(len(choices))
         parts, dropped = self._parts(request.context, request.prefill)
         total = sum(map(len, choices))
         reading, hidden, timing = self._read(parts, turn_id, total)
@@ -208,23 +198,17 @@ class Embedded(Backend):
             values = self._likelihoods(reading, hidden, choices)
         finally:
             self._cache.put(turn_id, reading)
-        neutral = self._neutral_likelihoods(request, choices)
+        neutral = self._neutral_likelihoods(request, choices) if request.evidence_weight else values
         usage = Usage(
             timing.prompt, timing.cached, total, timing.prefill_ms, (time.monotonic() - began) * 1000
         )
-        return Scores([a - b for a, b in zip(values, neutral, strict=True)], usage, dropped)
+        return Scores.calibrated(values, neutral, usage, dropped)
 
     def _neutral_likelihoods(
         self, request: reasoning_pb2.ChooseRequest, choices: Sequence[Part]
-    ) -> list[float]:
-        """The same choices after a dialogue that says nothing (Zhao et al. 2021, contextual calibration)."""
-        context = reasoning_pb2.ReasoningContext(
-            system=request.context.system,
-            examples=request.context.examples,
-            dialogue=[dialogue_pb2.Utterance(role=dialogue_pb2.ROLE_SPEAKER, text="...")],
-            instruction=request.context.instruction,
-        )
-        parts, _ = self._parts(context, request.prefill)
+    ) -> list[Likelihood]:
+        """The same choices after a dialogue that says nothing."""
+        parts, _ = self._parts(neutral(request.context), request.prefill)
         key = (*parts, *choices)
         if key not in self._neutral:
             reading, hidden, _ = self._read(parts, "", sum(map(len, choices)))
@@ -233,8 +217,10 @@ class Embedded(Backend):
             self._neutral[key] = self._likelihoods(reading, hidden, choices)
         return self._neutral[key]
 
-    def _likelihoods(self, reading: Reading, hidden: torch.Tensor, choices: Sequence[Part]) -> list[float]:
-        """Mean log probability of each choice's tokens, all choices read in one pass.
+    def _likelihoods(
+        self, reading: Reading, hidden: torch.Tensor, choices: Sequence[Part]
+    ) -> list[Likelihood]:
+        """How probable each choice's tokens are, all choices read in one pass.
 
         The choices stand side by side; a mask hides them from each other.
         """
@@ -250,7 +236,7 @@ class Embedded(Backend):
         table = self._model.logits(before).log_softmax(-1)
         each = table.gather(1, tokens[:, None])[:, 0]
         sums = torch.zeros(len(choices)).index_add(0, owner, each)
-        return (sums / owner.bincount()).tolist()
+        return [Likelihood(one, len(choice)) for one, choice in zip(sums.tolist(), choices, strict=True)]
 
     def _signals(self, reading: Reading, text: str, *, prefill: bool) -> dict[str, Any]:
         """Reads the answer once more, then 16 signal tokens for the voice and 16 for the face."""
@@ -292,47 +278,9 @@ class Embedded(Backend):
             reading.parts.append(part)
         return reading, hidden, _Timing(total, cached, (time.monotonic() - began) * 1000)
 
+    def _decode(self, tokens: list[int]) -> str:
+        decoded: str = self._tokenizer.decode(tokens, skip_special_tokens=False)
+        return decoded
+
     def _encode(self, text: str) -> Part:
         return tuple(self._tokenizer.encode(text, add_special_tokens=False).ids)
-
-
-class _Text:
-    """The answer as it grows: whole characters only, nothing of a stop text, no white space around."""
-
-    def __init__(self, tokenizer: Tokenizer, prefill: str, stops: list[str]) -> None:
-        self._tokenizer = tokenizer
-        self._prefill = prefill
-        self._stops = stops or [END]
-        self._tokens: list[int] = []
-        self._given = 0
-        self._whole = prefill
-        self.ended = False
-
-    @property
-    def all(self) -> str:
-        return self._whole.strip()
-
-    def add(self, token: int) -> bool:
-        """Adds a token; says whether a stop text came."""
-        self._tokens.append(token)
-        decoded = self._tokenizer.decode(self._tokens, skip_special_tokens=False)
-        written = decoded if self._prefill else decoded.lstrip()
-        cuts = [written.find(stop) for stop in self._stops if stop in written]
-        self._whole = self._prefill + (written[: min(cuts)] if cuts else written)
-        return bool(cuts)
-
-    def next(self) -> str:
-        """What can be given out by now."""
-        safe = self._whole.rstrip("\ufffd").rstrip()
-        held = max(
-            (k for stop in self._stops for k in range(1, len(stop)) if safe.endswith(stop[:k])), default=0
-        )
-        return self._give(safe[: len(safe) - held])
-
-    def rest(self) -> str:
-        """What is left at the end."""
-        return self._give(self.all)
-
-    def _give(self, text: str) -> str:
-        piece, self._given = text[self._given :], max(self._given, len(text))
-        return piece

@@ -145,28 +145,42 @@ class Choice(_message.Message):
     def __init__(self, label: _Optional[str] = ..., text: _Optional[str] = ..., prior: _Optional[float] = ...) -> None: ...
 
 class ChooseRequest(_message.Message):
-    __slots__ = ("context", "choices", "prefill", "evidence_weight")
+    __slots__ = ("context", "choices", "prefill", "evidence_weight", "want_scores")
     CONTEXT_FIELD_NUMBER: _ClassVar[int]
     CHOICES_FIELD_NUMBER: _ClassVar[int]
     PREFILL_FIELD_NUMBER: _ClassVar[int]
     EVIDENCE_WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    WANT_SCORES_FIELD_NUMBER: _ClassVar[int]
     context: ReasoningContext
     choices: _containers.RepeatedCompositeFieldContainer[Choice]
     prefill: str
     evidence_weight: float
-    def __init__(self, context: _Optional[_Union[ReasoningContext, _Mapping]] = ..., choices: _Optional[_Iterable[_Union[Choice, _Mapping]]] = ..., prefill: _Optional[str] = ..., evidence_weight: _Optional[float] = ...) -> None: ...
+    want_scores: bool
+    def __init__(self, context: _Optional[_Union[ReasoningContext, _Mapping]] = ..., choices: _Optional[_Iterable[_Union[Choice, _Mapping]]] = ..., prefill: _Optional[str] = ..., evidence_weight: _Optional[float] = ..., want_scores: _Optional[bool] = ...) -> None: ...
+
+class ChoiceScore(_message.Message):
+    __slots__ = ("label", "logprob", "tokens")
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    LOGPROB_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
+    label: str
+    logprob: float
+    tokens: int
+    def __init__(self, label: _Optional[str] = ..., logprob: _Optional[float] = ..., tokens: _Optional[int] = ...) -> None: ...
 
 class ChooseResponse(_message.Message):
-    __slots__ = ("distribution", "usage", "model", "dropped_utterances")
+    __slots__ = ("distribution", "usage", "model", "dropped_utterances", "scores")
     DISTRIBUTION_FIELD_NUMBER: _ClassVar[int]
     USAGE_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     DROPPED_UTTERANCES_FIELD_NUMBER: _ClassVar[int]
+    SCORES_FIELD_NUMBER: _ClassVar[int]
     distribution: _affect_pb2.Distribution
     usage: Usage
     model: _service_pb2.ModelInfo
     dropped_utterances: int
-    def __init__(self, distribution: _Optional[_Union[_affect_pb2.Distribution, _Mapping]] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., model: _Optional[_Union[_service_pb2.ModelInfo, _Mapping]] = ..., dropped_utterances: _Optional[int] = ...) -> None: ...
+    scores: _containers.RepeatedCompositeFieldContainer[ChoiceScore]
+    def __init__(self, distribution: _Optional[_Union[_affect_pb2.Distribution, _Mapping]] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., model: _Optional[_Union[_service_pb2.ModelInfo, _Mapping]] = ..., dropped_utterances: _Optional[int] = ..., scores: _Optional[_Iterable[_Union[ChoiceScore, _Mapping]]] = ...) -> None: ...
 
 class DescribeRequest(_message.Message):
     __slots__ = ()
