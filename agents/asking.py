@@ -149,6 +149,26 @@ class Asking:
         self._note(response.usage, response.model)
         return {entry.label: entry.probability for entry in response.distribution.entries}
 
+    async def likelihoods(
+        self, texts: Sequence[str], *, steps: Sequence[tuple[str, str, str]] = ()
+    ) -> list[tuple[float, int]]:
+        """Returns how probable given answers are: sum of log probabilities, and tokens, of each.
+
+        Args:
+            texts: At least two answers, all different.
+            steps: Steps done so far.
+
+        Returns:
+            Nothing where the model's host can't tell.
+        """
+        request = reasoning_pb2.ChooseRequest(
+            context=self._context(steps),
+            choices=[reasoning_pb2.Choice(label=text) for text in texts],
+            want_scores=True,
+        )
+        response = await self.context.transport.unary(CHOOSE, request, self._key())
+        return [(score.logprob, score.tokens) for score in response.scores]
+
     def result(
         self,
         text: str,

@@ -3,7 +3,7 @@
 import math
 import random
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from empatheia.reasoning.v1 import reasoning_pb2
@@ -71,6 +71,12 @@ async def write(
     if not evidence and cause:
         evidence = list(cause.evidence[:1])
     return asking.result(f"{opening} {closing}", evidence, confidence)
+
+
+async def likelihoods(context: StepContext, replies: Sequence[str]) -> list[tuple[float, int]]:
+    """How probable given replies are where `write` would ask for one; see `Asking.likelihoods`."""
+    asking = Asking(context, NAME, INSTRUCTION, SYSTEM, _examples(manner(fitting(context))))
+    return await asking.likelihoods(replies)
 
 
 def _examples(way: Manner) -> list[Shown]:

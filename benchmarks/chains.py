@@ -2,20 +2,18 @@
 
     python -m benchmarks.chains DIALOGUES.jsonl.gz --number 30 --seed 7 --output docs/chains.md
 
-Perception (the words alone) and reasoning run in this process. Lines of the input hold `emotion` and
-`turns` of `role` ("speaker" or "listener") and `text`, as in EmpatheticDialogues (Rashkin et al. 2019).
+Perception (the words alone) and reasoning run in this process. The input is any file that
+`services/reasoning/corpus.py` reads.
 """
 
 import argparse
 import asyncio
-import gzip
-import json
 import random
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from empatheia.common.v1 import dialogue_pb2
 from empatheia.perception.v1 import perception_pb2
@@ -27,10 +25,14 @@ from runtime.clients.transport import CallKey, Transport
 from runtime.rpc import PERCEIVE
 from runtime.settings import load_settings
 from services.perception.service import PerceptionService
+from services.reasoning import corpus
 from services.reasoning.service import ReasoningService
 
 _ROLES = {"speaker": dialogue_pb2.ROLE_SPEAKER, "listener": dialogue_pb2.ROLE_LISTENER}
 _STEPS = (event_scenario, user_emotion, emotion_cause, response_goal)
+
+
+Cut = Literal["random", "last", "first"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,12 @@ class Sample:
     emotion: str
     """What the person felt, as they said afterwards."""
     dialogue: list[UtteranceData]
+    response: str = ""
+    """How the human listener went on, if they did."""
+    annotation: corpus.Annotation | None = None
+    """The chain as it was annotated, where the data has one."""
+    id: str = ""
+    """Dialogue and turn, as "hit:1_conv:2/0"."""
 
 
 @dataclass(frozen=True)
@@ -51,24 +59,30 @@ class Chain:
     total_s: float
 
 
-def samples(path: Path, number: int, seed: int) -> list[Sample]:
-    """Draws dialogues, each cut after a random utterance of the person."""
-    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
-        rows: list[dict[str, Any]] = [json.loads(line) for line in file]
+def samples(path: Path, number: int, seed: int, cut: Cut = "random") -> list[Sample]:
+    """Draws dialogues, each cut after one utterance of the person.
+
+    Args:
+        path: A file that `corpus.load` reads.
+        number: How many, or all if there are fewer.
+        seed: Of the draw, and of random cuts.
+        cut: After which of the person's utterances: a random one, the last, or the first.
+
+    Raises:
+        InvalidInput: See `corpus.load`.
+    """
+    conversations = corpus.load(path)
     chance = random.Random(seed)
-    chance.shuffle(rows)
-    drawn = []
-    for row in rows:
-        turns = row["turns"]
-        ends = [index for index, turn in enumerate(turns) if turn["role"] == "speaker"]
-        if not ends:
-            continue
-        end = chance.choice(ends)
-        said = [UtteranceData(role=turn["role"], text=turn["text"]) for turn in turns[: end + 1]]
-        drawn.append(Sample(row["emotion"], said))
-        if len(drawn) == number:
-            break
-    return drawn
+    chance.shuffle(conversations)
+    return [_cut(one, cut, chance) for one in conversations[:number]]
+
+
+def _cut(conversation: corpus.Conversation, cut: Cut, chance: random.Random) -> Sample:
+    places = range(len(conversation.turns))
+    place = chance.choice(places) if cut == "random" else places[-1 if cut == "last" else 0]
+    turn = conversation.turns[place]
+    said = [UtteranceData(role=said.role, text=said.text) for said in turn.history]
+    return Sample(turn.emotion, said, turn.response, turn.annotation, f"{conversation.id}/{place}")
 
 
 async def chain(transport: Transport, sample: Sample, turn_id: str, seed: int) -> Chain:

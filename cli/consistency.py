@@ -26,19 +26,9 @@ def run(
     from cli.outputs import check_folder
     from cli.runfile import write_json
     from cli.start import ensure_running
-    from runtime.emotions import LABELS
-    from runtime.errors import InvalidInput
 
     settings = settings_of(preset, config)
-    try:
-        drawn = samples(data, limit, seed)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InvalidInput.of("--data", f"{data} can't be read: {error}", reason="BAD_DATA") from error
-    if not drawn:
-        raise InvalidInput.of("--data", f"{data} holds no dialogue", reason="BAD_DATA")
-    unknown = {sample.emotion for sample in drawn} - set(LABELS)
-    if unknown:
-        raise InvalidInput.of("--data", f"{min(unknown)!r} is none of the 32 labels", reason="BAD_DATA")
+    drawn = samples(data, limit, seed)
     if output is not None:
         check_folder(output)
     settings = ensure_running(settings, preset, config)

@@ -43,19 +43,9 @@ def erg(
     from cli.options import settings_of
     from cli.start import ensure_running
     from runtime.clients.grpc_transport import GrpcTransport
-    from runtime.emotions import LABELS
-    from runtime.errors import InvalidInput
 
     settings = settings_of(preset, config)
-    try:
-        drawn = samples(data, limit, seed)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InvalidInput.of("--data", f"{data} can't be read: {error}", reason="BAD_DATA") from error
-    if not drawn:
-        raise InvalidInput.of("--data", f"{data} holds no dialogue", reason="BAD_DATA")
-    unknown = {sample.emotion for sample in drawn} - set(LABELS)
-    if unknown:
-        raise InvalidInput.of("--data", f"{min(unknown)!r} is none of the 32 labels", reason="BAD_DATA")
+    drawn = samples(data, limit, seed)
     settings = ensure_running(settings, preset, config)
 
     with Progress(console=err) as bar:
