@@ -1,6 +1,6 @@
 """Dialogues with known emotions, from whichever of three files: for tuning and for measuring.
 
-- EmpatheticDialogues (Rashkin et al. 2019), a dialogue a line: `conv_id`, `emotion`, `turns` of `role`, `text`.
+- EmpatheticDialogues (Rashkin et al. 2019), one a line: `conv_id`, `emotion`, `turns` (`role`, `text`).
 - Annotated turns (EmpathyEar's set), a listener's turn a line: `conv_id`, `emotion`, `history`, `response`,
   `event_scenario`, `emotion_cause`, `goal`, `rationale`.
 - AvaMERG (Zhang et al. 2025), one list: `conversation_id`, `turns` of `context`, `dialogue_history`,
