@@ -24,8 +24,8 @@ from runtime.models import weight_hash  # noqa: E402
 from runtime.settings import load_settings  # noqa: E402
 from services.reasoning import smollm2  # noqa: E402
 from services.reasoning.backends.embedded import Embedded  # noqa: E402
-from services.reasoning.linear import FloatLinear, Int8Linear, Linear, PackedLinear, fastest  # noqa: E402
-from services.reasoning.model import Llama, Shape  # noqa: E402
+from services.reasoning.linear import FloatLinear, Linear, PackedLinear, fastest  # noqa: E402
+from services.reasoning.model import Llama, Shape, Span  # noqa: E402
 
 _IMPORTED_S = time.perf_counter() - began
 _WRITTEN = 32
@@ -64,14 +64,14 @@ def measure(folder: Path, kind: type[Linear], said: list[str]) -> dict[str, floa
         tokens = torch.tensor(tokenizer.encode(text, add_special_tokens=False).ids)
         buffer = model.buffer(len(tokens) + _WRITTEN)
         before = time.perf_counter()
-        hidden = model.read(tokens, buffer, 0)
+        hidden = model.read([Span(tokens, buffer, 0)])
         reading += time.perf_counter() - before
         shares = model.logits(hidden[:-1]).log_softmax(-1)
         nats -= float(shares.gather(1, tokens[1:, None]).sum())
         count += len(tokens) - 1
     before = time.perf_counter()
     for place in range(_WRITTEN):
-        model.logits(model.read(tokens[-1:], buffer, len(tokens) + place))
+        model.logits(model.read([Span(tokens[-1:], buffer, len(tokens) + place)]))
     writing = time.perf_counter() - before
     return figures | {"read": count / reading, "write": _WRITTEN / writing, "nats": nats / count}
 
@@ -89,7 +89,7 @@ def main() -> None:
         f"imports {_IMPORTED_S:.2f} s; start {', '.join(f'{s:.2f}' for s in starts(home, 5))} s\n"
     )
     said = texts(arguments.dialogues, arguments.number)
-    for kind in (FloatLinear, PackedLinear, Int8Linear):
+    for kind in (FloatLinear, PackedLinear):
         figures = measure(folder, kind, said)
         mark = " (used here)" if kind is fastest() else ""
         sys.stdout.write(

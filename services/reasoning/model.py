@@ -1,11 +1,13 @@
 """A small Llama network that runs fast on a CPU.
 
 The same function as `LlamaForCausalLM` of transformers (a test compares them), with three differences: it
-reads one sequence at a time into a key-value buffer that the caller owns, its large products are 8-bit, and
-it computes logits only where they are wanted.
+reads into key-value buffers that the caller owns, several sequences in one pass; its large products are
+8-bit; and it computes logits only where they are wanted. A row's result does not depend on what else is in
+the pass: products are exact sums of integers, and each sequence attends by itself.
 """
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -42,6 +44,27 @@ class Shape:
 
 
 @dataclass(frozen=True)
+class Span:
+    """Tokens to be read after those of one sequence."""
+
+    tokens: Tensor
+    """(N,) ids."""
+    buffer: Tensor
+    """From `Llama.buffer`: keys and values of the sequence, which are added to."""
+    start: int
+    """Entries of the buffer that are valid; the tokens go behind them."""
+    positions: Tensor | None = None
+    """(N,) places in the text; `start`, `start` + 1, ... if not given."""
+    mask: Tensor | None = None
+    """(N, start + N) of bool, what each token may look at; all before it and itself if not given."""
+
+    @property
+    def end(self) -> int:
+        """Valid entries of the buffer afterwards."""
+        return self.start + len(self.tokens)
+
+
+@dataclass(frozen=True)
 class _Layer:
     attention_norm: Tensor
     qkv: Linear
@@ -63,21 +86,21 @@ class Llama:
             linear: How products are computed; the fastest on this CPU if not given.
         """
         self.shape = shape
+        self._epsilon = torch.tensor((shape.hidden_size * shape.rms_norm_eps) ** 0.5)
         product: type[Linear] = linear or fastest()
-        self._norm = weights["model.norm.weight"].float()
+        self._norm = self._norm_weight(weights["model.norm.weight"])
 
         def layer(index: int) -> _Layer:
             def of(name: str, prefix: str = f"model.layers.{index}.") -> Tensor:
                 return weights[f"{prefix}{name}.weight"]
 
-            qkv = torch.cat([of(f"self_attn.{part}_proj") for part in "qkv"])
-            gate_up = torch.cat([of("mlp.gate_proj"), of("mlp.up_proj")])
+            queries, keys, values = (of(f"self_attn.{part}_proj") for part in "qkv")
             return _Layer(
-                of("input_layernorm").float(),
-                product(qkv),
+                self._norm_weight(of("input_layernorm")),
+                product(torch.cat([self._paired(queries), self._paired(keys), values])),
                 product(of("self_attn.o_proj")),
-                of("post_attention_layernorm").float(),
-                product(gate_up),
+                self._norm_weight(of("post_attention_layernorm")),
+                product(torch.cat([of("mlp.gate_proj"), of("mlp.up_proj")])),
                 product(of("mlp.down_proj")),
             )
 
@@ -90,8 +113,7 @@ class Llama:
             self._head = head.result()
         half = torch.arange(0, shape.head_size, 2) / shape.head_size
         angles = torch.outer(torch.arange(shape.max_position_embeddings).float(), shape.rope_theta**-half)
-        self._cos = torch.cat([angles.cos(), angles.cos()], -1)
-        self._sin = torch.cat([-angles.sin(), angles.sin()], -1)
+        self._turns = torch.polar(torch.ones_like(angles), angles)[:, None]
 
     def buffer(self, capacity: int) -> Tensor:
         """A key-value buffer for so many tokens: (layers, 2, key-value heads, capacity, head size)."""
@@ -102,56 +124,73 @@ class Llama:
         """Maps hidden states (N, D) to scores of the next token (N, vocabulary)."""
         return self._head(hidden)
 
-    def read(
-        self,
-        tokens: Tensor,
-        buffer: Tensor,
-        start: int,
-        *,
-        positions: Tensor | None = None,
-        mask: Tensor | None = None,
-    ) -> Tensor:
-        """Reads tokens after those in the buffer, and adds their keys and values to it.
-
-        Args:
-            tokens: (N,) ids.
-            buffer: From `buffer`; its first `start` entries are valid.
-            start: Where the tokens go in the buffer.
-            positions: (N,) places in the text; `start`, `start` + 1, ... if not given.
-            mask: (N, start + N) of bool, what each token may look at; all before it and itself if not given.
+    def read(self, spans: Sequence[Span]) -> Tensor:
+        """Reads tokens of several sequences, and adds their keys and values to the buffers.
 
         Returns:
-            (N, D): last hidden states, after the final norm.
+            (N, D) for the tokens of all spans, in their order: last hidden states, after the final norm.
         """
         s = self.shape
-        count, end = len(tokens), start + len(tokens)
-        heads, kv_heads, size = s.num_attention_heads, s.num_key_value_heads, s.head_size
-        group = heads // kv_heads
-        places = torch.arange(start, end) if positions is None else positions
-        cos, sin = self._cos[places, None], self._sin[places, None]
-        if mask is None and count > 1:
-            mask = torch.arange(end) <= torch.arange(start, end)[:, None]
-        # Query heads that share a key-value head are laid out as more rows of one head.
-        rows_mask = None if mask is None else mask.repeat(group, 1)
-        x = self._embedding[tokens].float()
+        turned = s.num_attention_heads + s.num_key_value_heads
+        places = [
+            torch.arange(span.start, span.end) if span.positions is None else span.positions for span in spans
+        ]
+        turns = self._turns[torch.cat(places)]
+        attentions = [_Attention(span, s) for span in spans]
+        sizes = [len(span.tokens) for span in spans]
+        x = self._embedding[torch.cat([span.tokens for span in spans])].float()
         for index, layer in enumerate(self._layers):
-            qkv = layer.qkv(nn.functional.rms_norm(x, (s.hidden_size,), layer.attention_norm, s.rms_norm_eps))
-            qkv = qkv.view(count, heads + 2 * kv_heads, size)
-            turned = qkv[:, : heads + kv_heads]
-            turned = turned * cos + turned.roll(size // 2, -1) * sin
-            buffer[index, 0, :, start:end] = turned[:, heads:].transpose(0, 1)
-            buffer[index, 1, :, start:end] = qkv[:, heads + kv_heads :].transpose(0, 1)
-            query = turned[:, :heads].view(count, kv_heads, group, size).permute(1, 2, 0, 3)
-            seen = nn.functional.scaled_dot_product_attention(
-                query.reshape(1, kv_heads, group * count, size),
-                buffer[None, index, 0, :, :end],
-                buffer[None, index, 1, :, :end],
-                attn_mask=rows_mask,
-            )
-            seen = seen.view(kv_heads, group, count, size).permute(2, 0, 1, 3)
-            x = x + layer.out(seen.reshape(count, heads * size))
-            gate, up = layer.gate_up(
-                nn.functional.rms_norm(x, (s.hidden_size,), layer.mlp_norm, s.rms_norm_eps)
-            ).chunk(2, -1)
-            x = x + layer.down(nn.functional.silu(gate) * up)
-        return nn.functional.rms_norm(x, (s.hidden_size,), self._norm, s.rms_norm_eps)
+            qkv = layer.qkv(x * layer.attention_norm, self._inverse_rms(x)).view(len(x), -1, s.head_size)
+            # A rotary embedding turns pairs of numbers, each taken for one complex number.
+            torch.view_as_complex(qkv[:, :turned].unflatten(-1, (-1, 2))).mul_(turns)
+            seen = [attend(index, rows) for attend, rows in zip(attentions, qkv.split(sizes), strict=True)]
+            x += layer.out(seen[0] if len(seen) == 1 else torch.cat(seen))
+            gate, up = layer.gate_up(x * layer.mlp_norm, self._inverse_rms(x)).chunk(2, -1)
+            x += layer.down(nn.functional.silu(gate).mul_(up))
+        return (x * self._norm).mul_(self._inverse_rms(x))
+
+    def _norm_weight(self, weight: Tensor) -> Tensor:
+        # Holds the factor that makes a root mean square of a length.
+        return weight.float() * self.shape.hidden_size**0.5
+
+    def _inverse_rms(self, x: Tensor) -> Tensor:
+        length = torch.linalg.vector_norm(x, 2, 1, keepdim=True)
+        return torch.hypot(length, self._epsilon).reciprocal_()
+
+    def _paired(self, weight: Tensor) -> Tensor:
+        """Brings the rows of each head into an order in which those that turn together are neighbours."""
+        size = self.shape.head_size
+        return weight.view(-1, 2, size // 2, weight.shape[1]).transpose(1, 2).reshape(weight.shape)
+
+
+class _Attention:
+    """One sequence's attention in one pass."""
+
+    def __init__(self, span: Span, shape: Shape) -> None:
+        self._count = len(span.tokens)
+        self._shape = shape
+        # Views of each layer, made once.
+        self._new = span.buffer[:, :, :, span.start : span.end].unbind()
+        self._keys = span.buffer[:, :1, :, : span.end].unbind()
+        self._values = span.buffer[:, 1:, :, : span.end].unbind()
+        mask = span.mask
+        if mask is None and self._count > 1:
+            mask = torch.arange(span.end) <= torch.arange(span.start, span.end)[:, None]
+        # Query heads that share a key-value head are laid out as more rows of one head.
+        group = shape.num_attention_heads // shape.num_key_value_heads
+        self._mask = None if mask is None else mask.repeat(group, 1)
+
+    def __call__(self, layer: int, qkv: Tensor) -> Tensor:
+        """Keeps keys and values of the rows (N, heads, head size); returns what they see (N, D)."""
+        s, count = self._shape, self._count
+        heads, kv_heads, size = s.num_attention_heads, s.num_key_value_heads, s.head_size
+        self._new[layer].copy_(qkv[:, heads:].view(count, 2, kv_heads, size).permute(1, 2, 0, 3))
+        query = qkv[:, :heads].reshape(count, kv_heads, -1, size)
+        if count > 1:
+            query = query.permute(1, 2, 0, 3)
+        seen = nn.functional.scaled_dot_product_attention(
+            query.reshape(1, kv_heads, -1, size), self._keys[layer], self._values[layer], attn_mask=self._mask
+        )
+        if count > 1:
+            seen = seen.view(kv_heads, -1, count, size).permute(2, 0, 1, 3)
+        return seen.reshape(count, heads * size)

@@ -24,7 +24,7 @@ from runtime.models import weight_hash
 from services.reasoning import smollm2
 from services.reasoning.backends import WARM_UP, Answer, Backend, Likelihood, Scores, Usage, checked
 from services.reasoning.cache import Part, Reading, ReadingCache
-from services.reasoning.model import Llama, Shape
+from services.reasoning.model import Llama, Shape, Span
 from services.reasoning.prompt import neutral, render
 from services.reasoning.sampling import Sampler
 from services.reasoning.writing import Writing
@@ -170,7 +170,7 @@ class Embedded(Backend):
                 if piece := text.next():
                     yield piece
                 place = reading.length + len(written) - 1
-                hidden = self._model.read(torch.tensor([token]), reading.buffer, place)
+                hidden = self._model.read([Span(torch.tensor([token]), reading.buffer, place)])
             if piece := text.rest():
                 yield piece
             signals = (
@@ -230,7 +230,7 @@ class Embedded(Backend):
         offset = torch.tensor([j for choice in choices for j in range(len(choice))])
         own = (owner[:, None] == owner) & (offset[:, None] >= offset)
         mask = torch.cat([torch.ones(len(tokens), start, dtype=torch.bool), own], 1)
-        after = self._model.read(tokens, reading.buffer, start, positions=start + offset, mask=mask)
+        after = self._model.read([Span(tokens, reading.buffer, start, start + offset, mask)])
         # A token is foretold by the state before it: the context's last for the first of each choice.
         before = torch.where((offset == 0)[:, None], hidden[-1:], after.roll(1, 0))
         table = self._model.logits(before).log_softmax(-1)
@@ -249,7 +249,7 @@ class Embedded(Backend):
             grown = self._model.buffer(start + len(tokens))
             grown[:, :, :, :start] = reading.buffer[:, :, :, :start]
             reading.buffer = grown
-        hidden = self._model.read(tokens, reading.buffer, start)
+        hidden = self._model.read([Span(tokens, reading.buffer, start)])
         r_t, r_s, r_v = torch.split(hidden, [len(answer), _SIGNALS, _SIGNALS])
         return {"r_t": r_t.numpy(), "r_s": r_s.numpy(), "r_v": r_v.numpy()}
 
@@ -274,7 +274,7 @@ class Embedded(Backend):
         cached = reading.length
         hidden = torch.empty(0)
         for part in parts[len(reading.parts) :]:
-            hidden = self._model.read(torch.tensor(part), reading.buffer, reading.length)
+            hidden = self._model.read([Span(torch.tensor(part), reading.buffer, reading.length)])
             reading.parts.append(part)
         return reading, hidden, _Timing(total, cached, (time.monotonic() - began) * 1000)
 
