@@ -142,12 +142,15 @@ class Llama:
         for index, layer in enumerate(self._layers):
             qkv = layer.qkv(x * layer.attention_norm, self._inverse_rms(x)).view(len(x), -1, s.head_size)
             # A rotary embedding turns pairs of numbers, each taken for one complex number.
-            torch.view_as_complex(qkv[:, :turned].unflatten(-1, (-1, 2))).mul_(turns)
-            seen = [attend(index, rows) for attend, rows in zip(attentions, qkv.split(sizes), strict=True)]
+            torch.view_as_complex(qkv[:, :turned].view(len(x), turned, -1, 2)).mul_(turns)
+            seen = [
+                attend(index, rows) for attend, rows in zip(attentions, torch.split(qkv, sizes), strict=True)
+            ]
             x += layer.out(seen[0] if len(seen) == 1 else torch.cat(seen))
             gate, up = layer.gate_up(x * layer.mlp_norm, self._inverse_rms(x)).chunk(2, -1)
             x += layer.down(nn.functional.silu(gate).mul_(up))
-        return (x * self._norm).mul_(self._inverse_rms(x))
+        hidden: Tensor = x * self._norm * self._inverse_rms(x)
+        return hidden
 
     def _norm_weight(self, weight: Tensor) -> Tensor:
         # Holds the factor that makes a root mean square of a length.
