@@ -149,8 +149,7 @@ class Llama:
             x += layer.out(seen[0] if len(seen) == 1 else torch.cat(seen))
             gate, up = layer.gate_up(x * layer.mlp_norm, self._inverse_rms(x)).chunk(2, -1)
             x += layer.down(nn.functional.silu(gate).mul_(up))
-        hidden: Tensor = x * self._norm * self._inverse_rms(x)
-        return hidden
+        return x * self._norm * self._inverse_rms(x)
 
     def _norm_weight(self, weight: Tensor) -> Tensor:
         # Holds the factor that makes a root mean square of a length.
@@ -158,7 +157,8 @@ class Llama:
 
     def _inverse_rms(self, x: Tensor) -> Tensor:
         length = torch.linalg.vector_norm(x, 2, 1, keepdim=True)
-        return torch.hypot(length, self._epsilon).reciprocal_()
+        inverse: Tensor = torch.hypot(length, self._epsilon).reciprocal_()
+        return inverse
 
     def _paired(self, weight: Tensor) -> Tensor:
         """Brings the rows of each head into an order in which those that turn together are neighbours."""
