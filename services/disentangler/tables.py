@@ -80,7 +80,7 @@ PORTRAYALS: Mapping[str, Manner] = {
     ),
     "contempt": Manner(  # one-sided AU12+14, without its one side
         Voice(pitch_shift_st=-1.5, pitch_range=-0.2, rate=-0.12, energy_db=-0.5),
-        Face(smile=0.15, frown=0.2, eye_openness=-0.35, head_pitch=0.35, brow_down=0.2, head_motion=-0.3),
+        Face(smile=0.5, frown=0.5, eye_openness=-0.35, head_pitch=0.35, brow_down=0.3, head_motion=-0.3),
     ),
 }
 """Each emotion at full strength, as a person who feels it sounds and looks."""
@@ -111,11 +111,11 @@ _WARM_CONCERN = Manner(
         pause=0.4,
     ),
     Face(
-        brow_inner_up=0.75,
-        frown=0.2,
-        smile=0.05,
-        eye_openness=-0.1,
-        head_tilt=0.4,
+        brow_inner_up=0.8,
+        smile=0.18,
+        cheek_raise=0.12,
+        eye_openness=-0.12,
+        head_tilt=0.45,
         head_pitch=-0.15,
         head_motion=-0.2,
         blink_rate=-0.1,
@@ -133,10 +133,10 @@ _CALM_CONCERN = Manner(
         pause=0.35,
     ),
     Face(
-        brow_inner_up=0.5,
-        frown=0.1,
-        eye_openness=0.05,
-        head_tilt=0.25,
+        brow_inner_up=0.6,
+        smile=0.06,
+        eye_openness=-0.05,
+        head_tilt=0.3,
         head_pitch=-0.1,
         head_motion=-0.3,
         blink_rate=-0.1,

@@ -36,10 +36,10 @@ class BrowPainter:
         down, outer, inner = pose["browDown" + name], pose["browOuterUp" + name], pose["browInnerUp"]
         x = s.eye_x + np.array([-29.0, -15.0, 2.0, 18.0, 31.0]) * (0.5 + 0.5 * s.head.width)
         y = np.array([-27.0, -31.0, -33.5, -32.0, -24.5])
-        y += inner * np.array([-13.0, -8.5, -1.0, 3.5, 5.0])
-        y += outer * np.array([-5.0, -8.0, -10.5, -10.0, -7.0])
-        y += down * np.array([8.0, 6.5, 4.0, 2.0, 1.0])
-        x -= down * np.array([4.0, 3.0, 1.5, 0.5, 0.0]) - inner * np.array([-1.5, -1.0, 0, 0, 0])
+        y += inner * np.array([-17.0, -11.0, -2.0, 4.0, 6.5])
+        y += outer * np.array([-8.0, -12.0, -15.0, -14.0, -9.0])
+        y += down * np.array([12.0, 9.5, 5.5, 1.0, -1.0])
+        x -= down * np.array([6.0, 4.0, 2.0, 0.5, 0.0]) - inner * np.array([-2.0, -1.0, 0, 0, 0])
         return np.stack([side * x, y], axis=-1)
 
     def _brow(self, target: skia.Canvas, pose: Pose, view: View, side: int, name: str) -> None:

@@ -12,7 +12,7 @@ from services.avatar.drawing.paint import Rgb, canvas, fill, image, linear, mix,
 from services.avatar.profiles.schema import Eyes, Skin
 from services.avatar.rig import Pose
 
-_IRIS = 12.3
+_IRIS = 13.0
 """Radius of an iris at eye size 1."""
 
 
@@ -49,10 +49,10 @@ class EyePainter:
         slant = 2.2 + 2.6 * s.head.eye_slant
         wide, squint = pose["eyeWide" + name], pose["eyeSquint" + name]
         down = pose["eyeLookDown" + name] - 0.6 * pose["eyeLookUp" + name]
-        opening = (1 - pose["eyeBlink" + name]) * (1 + 0.34 * wide - 0.2 * squint)
+        opening = (1 - pose["eyeBlink" + name]) * (1 + 0.42 * wide - 0.28 * squint)
         opening *= 1 - 0.30 * max(down, 0) + 0.10 * max(-down, 0)
         smile = pose["mouthSmile" + name] + pose["cheekSquint" + name]
-        high, low = 0.385 * half, 0.345 * half - 1.1 * squint - 1.5 * smile * 0.8
+        high, low = 0.385 * half, 0.345 * half - 2.2 * squint - 1.3 * smile
         rest = low * 0.72
         top = rest - (rest + high) * opening
         bottom = low + (0.6 - 1.2 * opening) * (1 - min(opening, 1.0))

@@ -16,10 +16,10 @@ from services.avatar.rig import Pose
 Points = NDArray[np.float64]
 """Shape (..., 2)."""
 
-FRAME = 464.0
+FRAME = 420.0
 """Width and height of a picture in units of head space."""
 
-CENTRE = np.array([232.0, 218.0])
+CENTRE = np.array([210.0, 210.0])
 """Where the origin of head space lies in the picture, in its units."""
 
 _PIVOT = np.array([0.0, 96.0, -50.0])
@@ -48,14 +48,14 @@ class HeadShape:
         self.width = 100.0 * head.width
         self.chin_y = 140.0 * head.chin
         self.eye_x = 45.0 * head.width
-        self.eye_width = 26.2 * head.eye_size
+        self.eye_width = 27.4 * head.eye_size
         """Half the width of an eye."""
         self.nose_y = 62.0 * head.nose_length
         """Tip of the nose."""
         self.nose_width = 17.0 * head.nose_width
         """Half the width at the wings."""
         self.mouth_y = self.nose_y + 0.42 * (self.chin_y - self.nose_y) + 1.0
-        self.mouth_width = 35.0 * head.mouth_width
+        self.mouth_width = 37.0 * head.mouth_width
         """Half the width of the mouth at rest."""
 
     @cached_property
@@ -88,24 +88,45 @@ class HeadShape:
         x, y = p[..., 0], p[..., 1]
         moved = np.zeros_like(p)
         below = smooth(y, self.mouth_y + 4, self.chin_y - 4) * (1 - smooth(np.abs(x), 78, 128))
-        moved[..., 1] += below * (JAW_DROP * 0.82 * pose["jawOpen"] - 4 * pose["mouthShrugLower"])
+        forward = pose["jawForward"]
+        moved[..., 1] += below * (JAW_DROP * 0.82 * pose["jawOpen"] + 3 * forward)
+        moved[..., 0] += below * JAW_ASIDE * (pose["jawLeft"] - pose["jawRight"])
+        chin = bump(p, 0, self.chin_y - 16, 24, 14)
+        moved[..., 1] -= 6 * chin * pose["mouthShrugLower"]
+        moved[..., 0] += 0.07 * x * chin * forward
+        lips = bump(p, 0, self.mouth_y, 46, 22)
+        moved[..., 0] += lips * mouth_aside(pose)
         for side, name in ((1, "Left"), (-1, "Right")):
             corner = bump(p, side * (self.mouth_width + 10), self.mouth_y - 4, 20, 18)
-            cheek = bump(p, side * 56, 46, 26, 20)
+            cheek = bump(p, side * 58, 44, 24, 20)
             brow = bump(p, side * 44, -48, 34, 24)
+            wing = bump(p, side * self.nose_width, self.nose_y, 12, 14)
             smile = pose["mouthSmile" + name]
             squint = pose["cheekSquint" + name]
-            moved[..., 0] += side * corner * (6 * smile - 4 * pose["mouthPucker"])
-            moved[..., 1] += corner * (-7 * smile + 4 * pose["mouthFrown" + name])
-            moved[..., 1] -= cheek * (3 * smile + 4 * squint)
-            moved[..., 0] += side * cheek * (3 * pose["cheekPuff"] + 1.5 * smile)
-            moved[..., 1] += brow * (5 * pose["browDown" + name] - 5 * pose["browOuterUp" + name])
-        moved[..., 1] -= 5 * pose["browInnerUp"] * bump(p, 0, -44, 26, 24)
+            sneer = pose["noseSneer" + name]
+            moved[..., 0] += side * corner * (8 * smile - 5 * pose["mouthPucker"])
+            moved[..., 1] += corner * (-9 * smile + 6 * pose["mouthFrown" + name])
+            moved[..., 1] -= cheek * (4 * smile + 5 * squint + 3 * sneer)
+            moved[..., 0] += side * cheek * (5 * pose["cheekPuff"] + 3 * smile)
+            moved[..., 1] -= 6 * wing * sneer
+            moved[..., 0] += side * wing * (1.5 * sneer + 1.2 * smile)
+            moved[..., 1] += brow * (8 * pose["browDown" + name] - 8 * pose["browOuterUp" + name])
+        moved[..., 1] -= 8 * pose["browInnerUp"] * bump(p, 0, -44, 26, 24)
         return moved
+
+
+def mouth_aside(pose: Pose) -> float:
+    """How far the mouth is drawn to the viewer's right, in units of head space."""
+    return 8.0 * (pose["mouthLeft"] - pose["mouthRight"]) + 0.6 * JAW_ASIDE * (
+        pose["jawLeft"] - pose["jawRight"]
+    )
 
 
 JAW_DROP = 30.0
 """How far the fully opened jaw falls."""
+
+JAW_ASIDE = 10.0
+"""How far the jaw goes to a side."""
 
 
 class View:

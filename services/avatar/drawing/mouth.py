@@ -7,7 +7,15 @@ import numpy as np
 import skia
 from numpy.typing import NDArray
 
-from services.avatar.drawing.geometry import JAW_DROP, HeadShape, Points, View, at
+from services.avatar.drawing.geometry import (
+    JAW_ASIDE,
+    JAW_DROP,
+    HeadShape,
+    Points,
+    View,
+    at,
+    mouth_aside,
+)
 from services.avatar.drawing.paint import fill, linear, mix, path, rgb, stroke
 from services.avatar.profiles.schema import Skin
 from services.avatar.rig import Pose
@@ -42,41 +50,48 @@ class MouthLines:
 def mouth_lines(shape: HeadShape, pose: Pose) -> MouthLines:
     """Where the lips are for a pose."""
     pucker, funnel, jaw = pose["mouthPucker"], pose["mouthFunnel"], pose["jawOpen"]
+    smile, sneer = pose.both("mouthSmile"), pose.both("noseSneer")
     rounded = max(pucker, 0.8 * funnel)
-    wide = 0.27 * pose.both("mouthSmile") + 0.17 * pose.both("mouthStretch") + 0.06 * pose.both("mouthDimple")
-    half = shape.mouth_width * (1 + wide - 0.36 * pucker - 0.22 * funnel - 0.16 * jaw)
+    wide = 0.30 * smile + 0.17 * pose.both("mouthStretch") + 0.06 * pose.both("mouthDimple")
+    half = shape.mouth_width * (1 + wide - 0.38 * pucker - 0.22 * funnel - 0.14 * jaw * (1 - smile))
     drop = (JAW_DROP * jaw) * (1 - pose["mouthClose"])
-    lower_down = 6.0 * pose.both("mouthLowerDown")
-    down = 0.86 * drop + lower_down + 1.5 * funnel * min(1.0, drop / 4)
-    up = 0.07 * drop + 4.6 * pose.both("mouthUpperUp") + 2.0 * funnel * min(1.0, drop / 4)
-    if drop + lower_down + 4.6 * pose.both("mouthUpperUp") < 0.4:
+    raised = 6.4 * pose.both("mouthUpperUp")
+    lowered = 6.4 * pose.both("mouthLowerDown")
+    down = 0.86 * drop + lowered + 1.5 * funnel * min(1.0, drop / 4)
+    up = 0.07 * drop + raised + 2.0 * funnel * min(1.0, drop / 4)
+    if drop + lowered + raised < 0.4:
         down = up = 0.0
     left = (_T + 1) / 2
-    lift = 4.4 + 9.5 * _blend(pose, "mouthSmile", left) - 10.0 * _blend(pose, "mouthFrown", left)
+    lift = 7.6 + 13.0 * _blend(pose, "mouthSmile", left) - 13.0 * _blend(pose, "mouthFrown", left)
     away = np.abs(_T)
-    line = -lift * (away**1.7 - 0.22) + 0.28 * drop * away**2
-    wave = 0.9 * np.exp(-((_T / 0.16) ** 2)) - 0.8 * np.exp(-(((away - 0.42) / 0.22) ** 2))
-    line += wave * (1 - pose.both("mouthSmile")) * (1 - 0.6 * pose.both("mouthFrown"))
+    line = -lift * (away**1.7 - 0.22) + 0.28 * drop * away**2 * (1 - 0.8 * smile)
+    wave = 0.9 * np.exp(-((_T / 0.16) ** 2)) - 0.6 * np.exp(-(((away - 0.42) / 0.22) ** 2))
+    line += wave * (1 - smile) * (1 - 0.6 * pose.both("mouthFrown"))
     line += 2.0 * pose["mouthClose"] * jaw * 3
-    line -= 2.0 * pose["mouthShrugLower"] * (1 - away**2)
-    bow = np.clip(1 - away ** (2.5 - 0.5 * rounded), 0, 1) ** (0.72 - 0.22 * rounded)
+    line -= (2.6 * pose["mouthShrugLower"] + 2.2 * pose["mouthShrugUpper"] + 2.0 * sneer) * (1 - away**2)
+    # Speech opens like a lens, a smile like a crescent, round lips like an O.
+    bow = np.clip(1 - away ** (2.5 - 0.5 * rounded), 0, 1) ** (0.72 - 0.22 * rounded + 0.25 * smile)
     full = shape.head.lips
     press = pose.both("mouthPress")
-    thin = 1 - 0.24 * pose.both("mouthSmile") - 0.10 * pose.both("mouthStretch") + 0.20 * rounded
-    upper = 8.6 * full * thin * (1 - 0.55 * pose["mouthRollUpper"] - 0.22 * press)
-    lower = 10.4 * full * thin * (1 - 0.60 * pose["mouthRollLower"] - 0.20 * press)
+    thin = 1 - 0.24 * smile - 0.10 * pose.both("mouthStretch") + 0.20 * rounded
+    upper = 9.2 * full * thin * (1 - 0.55 * pose["mouthRollUpper"] - 0.30 * press)
+    lower = 11.4 * full * thin * (1 - 0.60 * pose["mouthRollLower"] - 0.28 * press)
+    lower *= 1 + 0.18 * pose["mouthShrugLower"]
     cupid = 1 + 0.13 * np.exp(-(((away - 0.27) / 0.13) ** 2)) - 0.15 * np.exp(-((_T / 0.10) ** 2))
     swell_up = np.clip(1 - away**1.7, 0, 1) ** 1.05 * cupid
     swell_low = np.clip(1 - away**3.0, 0, 1) ** 0.66
-    x = half * _T
+    aside = mouth_aside(pose)
+    x = half * _T + aside
+    # The jaw carries the lower lip further to its side than the upper one.
+    low_x = half * _T + aside + 0.3 * JAW_ASIDE * (pose["jawLeft"] - pose["jawRight"]) * bow
     base = shape.mouth_y
     inner_up = base + line - up * bow
     inner_low = base + line + down * bow
     return MouthLines(
         np.stack([x, inner_up - upper * swell_up], axis=-1),
         np.stack([x, inner_up], axis=-1),
-        np.stack([x, inner_low], axis=-1),
-        np.stack([0.97 * x, inner_low + lower * swell_low], axis=-1),
+        np.stack([low_x, inner_low], axis=-1),
+        np.stack([0.97 * low_x, inner_low + (lower + 1.5 * pose["jawForward"]) * swell_low], axis=-1),
     )
 
 
@@ -106,7 +121,7 @@ class MouthPainter:
         outer_up, inner_up, inner_low, outer_low = (
             put(line) for line in (lines.outer_upper, lines.inner_upper, lines.inner_lower, lines.outer_lower)
         )
-        self._around(target, pose, put, outer_low, scale)
+        self._under(target, outer_low, scale)
         if lines.gap > 0.7:
             hole = np.concatenate([inner_up - (0, 0.6 * scale), (inner_low + at(0, 0.6 * scale))[::-1]])
             self._inside(target, pose, lines, put, hole, scale)
@@ -114,26 +129,9 @@ class MouthPainter:
         self._lip(target, outer_low, inner_low, scale, upper=False)
         self._seam(target, inner_up, inner_low, scale, lines.gap)
 
-    def _around(self, target: skia.Canvas, pose: Pose, put: _Put, outer_low: Points, scale: float) -> None:
+    def _under(self, target: skia.Canvas, outer_low: Points, scale: float) -> None:
         below = outer_low[8:-8] + at(0, 3.2 * scale)
         target.drawPath(path(below, closed=False), stroke(self._shade, 5 * scale, 0.30, 3.2 * scale))
-        s = self._shape
-        for side, name in ((1, "Left"), (-1, "Right")):
-            fold = 0.5 * pose["mouthSmile" + name] + 0.25 * pose["mouthUpperUp" + name]
-            if fold < 0.04:
-                continue
-            points = np.array(
-                [
-                    (s.nose_width + 4, s.nose_y - 2),
-                    (s.nose_width + 17, s.nose_y + 10),
-                    (s.mouth_width + 15, s.mouth_y - 6),
-                ]
-            )
-            line = put(points * (side, 1))
-            made = skia.Path()
-            made.moveTo(*line[0].tolist())
-            made.quadTo(*line[1].tolist(), *line[2].tolist())
-            target.drawPath(made, stroke(self._shade, 3.2 * scale, 0.55 * fold, 2.2 * scale))
 
     def _inside(
         self, target: skia.Canvas, pose: Pose, lines: MouthLines, put: _Put, hole: Points, scale: float
@@ -167,9 +165,12 @@ class MouthPainter:
         )
         # Rounded lips stand out and cover the teeth.
         edge_y = s.mouth_y + 3.4 - 5.0 * pose["mouthPucker"]
-        self._teeth(target, put, half, s.mouth_y - 14, edge_y, scale, upper=True)
-        low = s.mouth_y + 0.80 * jaw
-        self._teeth(target, put, 0.86 * half, low + 3.2, low + 16, scale, upper=False)
+        smile = pose.both("mouthSmile")
+        arch = 2.6 + 7.0 * smile
+        self._teeth(target, put, lines, s.mouth_y - 14, edge_y + 2.6 * smile, arch, scale, upper=True)
+        # A smile shows the upper teeth only.
+        low = s.mouth_y + 0.80 * jaw + 9.0 * smile
+        self._teeth(target, put, lines, low + 3.2, low + 16, 2.6, scale, upper=False)
         # The lips throw shade on what is behind them.
         edge = hole[: len(hole) // 2]
         target.drawPath(path(edge, closed=False), stroke(dark, 5.0 * scale, 0.55, 2.4 * scale))
@@ -179,27 +180,30 @@ class MouthPainter:
         self,
         target: skia.Canvas,
         put: _Put,
-        half: float,
+        lines: MouthLines,
         top: float,
         bottom: float,
+        arch: float,
         scale: float,
         *,
         upper: bool,
     ) -> None:
         across = np.linspace(-1, 1, 21)
-        reach = min(0.9 * half, 33.0)
-        arch = 2.6 * across**2
+        left, right = lines.inner_upper[[0, -1], 0].tolist()
+        middle, half = (left + right) / 2, (right - left) / 2 * (1.0 if upper else 0.86)
+        reach = min(0.94 * half, 41.0)
+        bend = arch * across**2
         near, far = (bottom, top) if upper else (top, bottom)
-        edge = np.stack([reach * across, near - (arch if upper else -arch)], axis=-1)
-        root = np.stack([reach * across, np.full(21, far)], axis=-1)
+        edge = np.stack([middle + reach * across, near - (bend if upper else -bend)], axis=-1)
+        root = np.stack([middle + reach * across, np.full(21, far)], axis=-1)
         band = put(np.concatenate([edge, root[::-1]]))
         left, right = float(band[:, 0].min()), float(band[:, 0].max())
-        white, side = np.array((0.945, 0.910, 0.860)), np.array((0.50, 0.40, 0.37))
+        white, side = np.array((0.965, 0.940, 0.905)), np.array((0.58, 0.47, 0.43))
         if not upper:
             white = white * 0.84
-        paint = linear((left, 0), (right, 0), [(side, 0), (white, 0.30), (white, 0.70), (side, 1)])
+        paint = linear((left, 0), (right, 0), [(side, 0), (white, 0.24), (white, 0.76), (side, 1)])
         target.drawPath(path(band), paint)
-        x = reach * (_UPPER_GAPS if upper else _LOWER_GAPS)
+        x = middle + reach * (_UPPER_GAPS if upper else _LOWER_GAPS)
         ends = np.stack([np.stack([x, np.full(7, near)], -1), np.stack([x, np.full(7, far)], -1)], axis=1)
         gaps = skia.Path()
         for (ax, ay), (bx, by) in put(ends).tolist():

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from services.avatar.drawing.body import paint_backdrop, paint_body
 from services.avatar.drawing.brows import BrowPainter
+from services.avatar.drawing.creases import CreasePainter
 from services.avatar.drawing.eyes import EyePainter
 from services.avatar.drawing.geometry import CENTRE, FRAME, HeadShape, Points, View, smooth
 from services.avatar.drawing.hair import HairPainter, paint_beard
@@ -60,6 +61,7 @@ class Painter:
         self._head.shade_under(self._hair_front, SHADOW, 0.85, down=7, soft=6)
         for layer in self.layers:
             layer.trim()
+        self._creases = CreasePainter(shape, profile.skin)
         self._eyes = EyePainter(shape, profile.eyes, profile.skin, self._scale)
         self._brows = BrowPainter(shape, profile.eyes, profile.skin)
         self._mouth = MouthPainter(shape, profile.skin)
@@ -79,6 +81,7 @@ class Painter:
         self._head.lay(
             target, lambda p: view(p + self._shape.expression(p, pose), self._shape.depth(p)), head
         )
+        self._creases.draw(target, pose, view)
         self._eyes.draw(target, pose, view)
         self._mouth.draw(target, pose, view)
         self._brows.draw(target, pose, view)

@@ -4,6 +4,7 @@ import numpy as np
 from empatheia.common.v1 import content_pb2, style_pb2
 from numpy.typing import NDArray
 
+from services.avatar.motion.expression import MOUTH, express
 from services.avatar.motion.idle import Blinks, Drift, Gaze
 from services.avatar.motion.loudness import Loudness
 from services.avatar.motion.visemes import TARGETS, MouthMoment, VisemeTrack, close_lips
@@ -25,6 +26,9 @@ _VOICE_ALONE = MouthMoment(
 """A mouth of which nobody has said what it says."""
 
 _INDEX = {name: index for index, name in enumerate(SHAPES)}
+_CORNERS = [i for i, name in enumerate(SHAPES) if name.startswith(("mouthSmile", "mouthFrown"))]
+"""Where a mood shows even in speech."""
+_YIELDING = [i for i in np.flatnonzero(MOUTH).tolist() if i not in _CORNERS]
 
 
 class Animator:
@@ -33,6 +37,7 @@ class Animator:
     def __init__(self, face: style_pb2.FaceControls, seed: int, sample_rate: int, fps: float) -> None:
         """Takes the style of the reply; same seed, same motion."""
         self._face = face
+        self._expression = express(face)
         self._step_s = 1.0 / fps
         self._track = VisemeTrack(self._step_s)
         self._loudness = Loudness(sample_rate)
@@ -76,18 +81,13 @@ class Animator:
         return pose
 
     def _express(self, pose: Pose, time_s: float, nod: float) -> None:
-        face = self._face
         t = min(1.0, time_s / _ONSET_S)
         # The video opens with a trace of the expression already there.
         onset = (0.35 + 0.65 * t * t * (3 - 2 * t)) * (1 + 0.07 * self._mood(time_s))
-        pose["browInnerUp"] = face.brow_inner_up * onset + 0.05 * nod
-        pose.set_both("browDown", face.brow_down * onset)
-        pose.set_both("browOuterUp", face.brow_outer_up * onset + 0.10 * nod)
-        pose.set_both("cheekSquint", face.cheek_raise * onset)
-        pose.set_both("eyeSquint", 0.5 * face.cheek_raise * onset)
-        pose.set_both("eyeWide", max(0.0, face.eye_openness) * onset)
-        pose.set_both("mouthSmile", face.smile * onset)
-        pose.set_both("mouthFrown", face.frown * onset)
+        pose.shapes[:] = np.clip(self._expression * onset, 0.0, 1.0)
+        pose["browInnerUp"] += 0.05 * nod
+        for side in ("Left", "Right"):
+            pose["browOuterUp" + side] += 0.10 * nod
 
     def _speak(self, pose: Pose, time_s: float, loud: float) -> None:
         moment = self._track.at(time_s) if self._track.begun else _VOICE_ALONE
@@ -99,13 +99,13 @@ class Animator:
         jaw = _INDEX["jawOpen"]
         shapes[jaw] *= gain * (0.45 + 0.62 * loud)
         shapes *= voiced
-        # Lips that speak smile less, or they could not form the sounds.
         for side in ("Left", "Right"):
             shapes[_INDEX["mouthStretch" + side]] *= gain
-        pose.shapes[:] = np.clip(pose.shapes + shapes, 0.0, 1.0)
+        # Lips that speak give way to the sounds; the mood stays in their corners.
         speech = voiced * float(np.clip(shapes[jaw] * 2 + shapes[_INDEX["mouthPucker"]], 0, 1))
-        for name in ("mouthSmile", "mouthFrown"):
-            pose.set_both(name, pose.both(name) * (1 - 0.35 * speech))
+        pose.shapes[_YIELDING] *= 1 - 0.75 * max(speech, 0.6 * voiced)
+        pose.shapes[_CORNERS] *= 1 - 0.30 * speech
+        pose.shapes[:] = np.clip(pose.shapes + shapes, 0.0, 1.0)
         close_lips(pose.shapes, moment.closure, moment.lip_to_teeth * voiced)
 
     def _live(self, pose: Pose, time_s: float) -> None:
