@@ -73,7 +73,8 @@ class Mp4Encoder:
         self._video.codec_context.thread_count = 1
         self._video.codec_context.gop_size = max(1, round(KEY_S * fps))
         self._video.options = {
-            "preset": "veryfast",
+            # A third less work than "veryfast" at the same quality, for half as many bits again.
+            "preset": "superfast",
             "tune": "zerolatency",
             "crf": "21",
             "x264-params": ":".join(("threads=1", "scenecut=0", *(f"{key}=smpte170m" for key in _COLOUR))),

@@ -186,13 +186,13 @@ class EyePainter:
             return
         hairs = skia.Path()
         turn = 1 - 1.8 * closed
-        for i in range(9, n):
-            root = upper[i] - (0, thick[i] * 0.5)
-            length = (1.2 + 4.4 * t[i] ** 2.2) * amount * scale
-            tip = root + np.array([side * (0.25 + 0.85 * t[i] ** 2), -0.62 * turn]) * length
-            bend = root + np.array([side * 0.75, -0.05 * turn]) * length * 0.6
-            hairs.moveTo(*root.tolist())
-            hairs.quadTo(*bend.tolist(), *tip.tolist())
+        at, long = t[9:, None], (1.2 + 4.4 * t[9:, None] ** 2.2) * amount * scale
+        root = upper[9:] - np.stack([0 * t[9:], 0.5 * thick[9:]], axis=-1)
+        bend = root + np.array([side * 0.75, -0.05 * turn]) * long * 0.6
+        tip = root + np.concatenate([side * (0.25 + 0.85 * at**2), 0 * at - 0.62 * turn], axis=-1) * long
+        for (x, y), over, end in zip(root.tolist(), bend.tolist(), tip.tolist(), strict=True):
+            hairs.moveTo(x, y)
+            hairs.quadTo(*over, *end)
         target.drawPath(hairs, stroke(self._lash, 0.8 * scale, 0.75))
 
 

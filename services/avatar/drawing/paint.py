@@ -1,6 +1,7 @@
 """Small helpers round Skia: colours, paths, layers."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import skia
@@ -24,8 +25,12 @@ def mix(a: Rgb, b: Rgb, amount: float) -> Rgb:
 
 def argb(colour: Rgb, alpha: float = 1.0) -> int:
     """Packs a colour for Skia."""
-    red, green, blue = (round(255 * min(1.0, max(0.0, float(c)))) for c in colour)
-    return round(255 * min(1.0, max(0.0, alpha))) << 24 | red << 16 | green << 8 | blue
+    red, green, blue = colour.tolist()
+    return _byte(alpha) << 24 | _byte(red) << 16 | _byte(green) << 8 | _byte(blue)
+
+
+def _byte(share: float) -> int:
+    return 0 if share <= 0 else 255 if share >= 1 else int(255 * share + 0.5)
 
 
 def path(points: Points, closed: bool = True) -> skia.Path:
@@ -46,8 +51,13 @@ def fill(colour: Rgb, alpha: float = 1.0, blur: float = 0.0) -> skia.Paint:
     """Paint that fills."""
     paint = skia.Paint(AntiAlias=True, Color=argb(colour, alpha))
     if blur > 0:
-        paint.setMaskFilter(skia.MaskFilter.MakeBlur(skia.kNormal_BlurStyle, blur))
+        paint.setMaskFilter(_blur(round(blur, 3)))
     return paint
+
+
+@lru_cache(maxsize=512)
+def _blur(sigma: float) -> skia.MaskFilter:
+    return skia.MaskFilter.MakeBlur(skia.kNormal_BlurStyle, sigma)
 
 
 def stroke(colour: Rgb, width: float, alpha: float = 1.0, blur: float = 0.0) -> skia.Paint:

@@ -11,7 +11,7 @@ from services.avatar.drawing.creases import CreasePainter
 from services.avatar.drawing.eyes import EyePainter
 from services.avatar.drawing.geometry import CENTRE, FRAME, HeadShape, Points, View, smooth
 from services.avatar.drawing.hair import HairPainter, paint_beard
-from services.avatar.drawing.layers import Layer
+from services.avatar.drawing.layers import Layer, Room
 from services.avatar.drawing.mouth import MouthPainter
 from services.avatar.drawing.paint import canvas, image
 from services.avatar.drawing.skin import paint_head
@@ -28,7 +28,7 @@ class Picture:
     def __init__(self, painter: "Painter") -> None:
         """Makes room."""
         self.pixels, self.canvas, self._surface = canvas(painter.size, painter.size)
-        self.rooms = [layer.room() for layer in painter.layers]
+        self.room = Room(painter.size)
 
 
 class Painter:
@@ -50,7 +50,6 @@ class Painter:
         self._body = Layer(-256, 40, 256, 276, self._scale)
         self._head = Layer(-134, -160, 134, 186, self._scale)
         self._hair_front = Layer(-232, -218, 232, 276, self._scale)
-        self.layers = (self._hair_back, self._body, self._head, self._hair_front)
         hair = HairPainter(profile.hair, shape, seed=5)
         hair.back(self._hair_back.canvas)
         paint_body(self._body, shape, profile.skin, profile.dress)
@@ -59,7 +58,7 @@ class Painter:
             paint_beard(self._head, profile.hair, shape, seed=8)
         hair.front(self._hair_front.canvas)
         self._head.shade_under(self._hair_front, SHADOW, 0.85, down=7, soft=6)
-        for layer in self.layers:
+        for layer in (self._hair_back, self._body, self._head, self._hair_front):
             layer.trim()
         self._creases = CreasePainter(shape, profile.skin)
         self._eyes = EyePainter(shape, profile.eyes, profile.skin, self._scale)
@@ -74,18 +73,18 @@ class Painter:
         """
         view = View(pose, self._scale)
         target = picture.canvas
-        behind, body, head, front = picture.rooms
+        room = picture.room
         target.drawImage(image(self._backdrop, opaque=True), 0, 0)
-        self._hair_back.lay(target, self._hanging(view, lambda p: np.full(p.shape[:-1], -12.0)), behind)
-        self._body.lay(target, self._standing(view, pose), body)
+        self._hair_back.lay(target, self._hanging(view, lambda p: np.full(p.shape[:-1], -12.0)), room)
+        self._body.lay(target, self._standing(view, pose), room)
         self._head.lay(
-            target, lambda p: view(p + self._shape.expression(p, pose), self._shape.depth(p)), head
+            target, lambda p: view(p + self._shape.expression(p, pose), self._shape.depth(p)), room
         )
         self._creases.draw(target, pose, view)
         self._eyes.draw(target, pose, view)
         self._mouth.draw(target, pose, view)
         self._brows.draw(target, pose, view)
-        self._hair_front.lay(target, self._hanging(view, lambda p: 0.8 * self._shape.depth(p) + 14), front)
+        self._hair_front.lay(target, self._hanging(view, lambda p: 0.8 * self._shape.depth(p) + 14), room)
         self._brows.draw_glasses(target, view)
         return picture.pixels
 
