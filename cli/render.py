@@ -28,7 +28,9 @@ def render(
     output: Annotated[Path, typer.Option("-o", "--output", help="The MP4 to write.")],
     emotion: Annotated[str, typer.Option(help="What the face shows, such as sad or neutral.")] = "neutral",
     intensity: Annotated[float, typer.Option(min=0, max=1, help="How strongly.")] = 1.0,
-    avatar: Annotated[str, typer.Option(help="Key, as `empatheia avatars list` shows.")] = "",
+    avatar: Annotated[
+        str, typer.Option(help="Key, as `empatheia avatars list` shows, or a profile file.")
+    ] = "",
     size: Annotated[int, typer.Option(help="Width and height; 0 is the usual.")] = 0,
     seed: Annotated[int, typer.Option(help="Same seed, same video.")] = 0,
     preset: Preset = None,
@@ -38,6 +40,7 @@ def render(
 
     The mouth follows the voice's loudness: which sounds are spoken is not known here.
     """
+    from cli.avatars import with_profile
     from cli.options import settings_of
 
     voice = read_voice(audio)
@@ -46,7 +49,8 @@ def render(
         from runtime.errors import InvalidInput
 
         raise InvalidInput.of("--output", f"there is no folder {output.parent}", reason="NO_FOLDER")
-    asyncio.run(write(settings_of(preset, config), voice, style, output, avatar, size, seed))
+    settings, key = with_profile(settings_of(preset, config), avatar)
+    asyncio.run(write(settings, voice, style, output, key, size, seed))
     typer.echo(f"{output}  {len(voice) / RATE:.1f} s of voice, synthetic (the file's metadata says so)")
 
 

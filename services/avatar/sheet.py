@@ -1,64 +1,54 @@
-"""Draws a sheet of avatars and expressions: `python -m services.avatar.sheet -o sheet.png`."""
+"""A sheet of faces: a row for each avatar, a column for each style."""
 
-import argparse
-from pathlib import Path
+from collections.abc import Mapping
 
+import cv2
 import numpy as np
-import skia
 from empatheia.common.v1 import style_pb2
 from numpy.typing import NDArray
 
 from services.avatar.drawing.painter import Painter, Picture
 from services.avatar.motion.animator import Animator
-from services.avatar.profiles.schema import FOLDER, load_profiles
+from services.avatar.profiles.schema import AvatarProfile
 from services.avatar.rig import Pose
 
-EXPRESSIONS: dict[str, dict[str, float]] = {
-    "rest": {},
-    "glad": {"smile": 0.9, "cheek_raise": 0.7, "brow_outer_up": 0.2, "head_tilt": 0.15},
-    "concerned": {"brow_inner_up": 0.75, "frown": 0.15, "eye_openness": -0.1, "head_tilt": 0.4},
-    "sad": {"brow_inner_up": 0.9, "frown": 0.6, "eye_openness": -0.35, "gaze_down": 0.5, "head_pitch": -0.3},
-    "worried": {"brow_inner_up": 0.9, "brow_outer_up": 0.4, "eye_openness": 0.6, "frown": 0.35},
-    "angry": {"brow_down": 0.95, "frown": 0.4, "eye_openness": 0.1, "head_pitch": -0.15},
-    "surprised": {"brow_inner_up": 0.7, "brow_outer_up": 0.9, "eye_openness": 0.8, "head_pitch": 0.2},
-}
-"""Controls of the style by name."""
+_HEAD = 24
+"""Height of the line of names, in pixels."""
 
 
-def _pose(controls: dict[str, float]) -> Pose:
-    """The expression in full, the head held still."""
-    face = style_pb2.FaceControls(head_motion=-4, blink_rate=-4, **controls)
-    return Animator(face, seed=2, sample_rate=24000, fps=25).pose(1.0)
-
-
-def sheet(size: int, keys: list[str] | None = None) -> NDArray[np.uint8]:
-    """Draws each avatar with each expression.
+def sheet(
+    profiles: Mapping[str, AvatarProfile], styles: Mapping[str, style_pb2.FaceControls], size: int
+) -> NDArray[np.uint8]:
+    """Draws each avatar in each style, heads held still.
 
     Args:
-        size: Of one picture.
-        keys: Avatars; all if not given.
+        profiles: Avatars by key.
+        styles: Controls by the name that stands above their column.
+        size: Width and height of one face.
 
     Returns:
-        RGBA; a row for each avatar.
+        RGB.
     """
-    poses = [_pose(controls) for controls in EXPRESSIONS.values()]
-    rows = []
-    for key, profile in load_profiles([FOLDER]).items():
-        if keys is None or key in keys:
-            painter = Painter(profile, size)
-            rows.append(np.concatenate([painter.draw(pose, Picture(painter)) for pose in poses], axis=1))
-    return np.concatenate(rows, axis=0)
+    poses = [_pose(face) for face in styles.values()]
+    rows = [_names(list(styles), size)]
+    for profile in profiles.values():
+        painter = Painter(profile, size)
+        faces = [painter.draw(pose, Picture(painter))[..., :3] for pose in poses]
+        rows.append(np.concatenate(faces, axis=1))
+    return np.concatenate(rows)
 
 
-def main() -> None:
-    """Writes the sheet."""
-    parser = argparse.ArgumentParser(description="Draws a sheet of avatars and expressions.")
-    parser.add_argument("-o", "--output", type=Path, default=Path("sheet.png"))
-    parser.add_argument("--size", type=int, default=256)
-    parser.add_argument("--avatar", action="append", help="key of an avatar; may be given several times")
-    given = parser.parse_args()
-    skia.Image.fromarray(sheet(given.size, given.avatar), skia.kRGBA_8888_ColorType).save(str(given.output))
+def _pose(face: style_pb2.FaceControls) -> Pose:
+    still = style_pb2.FaceControls()
+    still.CopyFrom(face)
+    still.head_motion = still.blink_rate = -4
+    return Animator(still, seed=2, sample_rate=24000, fps=25).pose(1.0)
 
 
-if __name__ == "__main__":
-    main()
+def _names(names: list[str], size: int) -> NDArray[np.uint8]:
+    line = np.full((_HEAD, len(names) * size, 3), 245, np.uint8)
+    for i, name in enumerate(names):
+        (width, height), _ = cv2.getTextSize(name, cv2.FONT_HERSHEY_SIMPLEX, 0.45, 1)
+        place = (i * size + (size - width) // 2, (_HEAD + height) // 2)
+        cv2.putText(line, name, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, (40, 40, 40), 1, cv2.LINE_AA)
+    return line

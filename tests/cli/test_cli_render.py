@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from runtime.errors import EmpatheiaError, InvalidInput, UnknownName
+from services.avatar.profiles.schema import FOLDER
 
 
 @pytest.fixture
@@ -70,3 +71,23 @@ def test_lists_and_previews_avatars(runner, tmp_path):
     assert runner.invoke(app, ["avatars", "preview", "lin", "--size", "64", "-o", str(out)]).exit_code == 0
     assert out.stat().st_size > 1000
     assert isinstance(runner.invoke(app, ["avatars", "preview", "nobody"]).exception, UnknownName)
+
+
+def test_a_copied_profile_is_an_avatar_and_a_broken_one_is_told(runner, tmp_path, voice):
+    mine = tmp_path / "nora.yaml"
+    mine.write_text((FOLDER / "lin.yaml").read_text().replace("name: Lin", "name: Nora"))
+    out = tmp_path / "out.mp4"
+    given = ["render", "--audio", str(voice), "--avatar", str(mine), "--size", "64", "-o", str(out)]
+    assert runner.invoke(app, given).exit_code == 0
+    assert out.stat().st_size > 1000
+    sheet = tmp_path / "nora.jpg"
+    given_sheet = ["avatars", "preview", str(mine), "--size", "64", "-o", str(sheet)]
+    assert runner.invoke(app, given_sheet).exit_code == 0
+    mine.write_text(mine.read_text().replace("width: 1.0", "width: 9"))
+    out.unlink()
+    error = runner.invoke(app, given).exception
+    assert isinstance(error, InvalidInput)
+    assert "nora.yaml: head.width" in error.message
+    assert not out.exists()
+    mine.unlink()
+    assert "nora.yaml" in runner.invoke(app, given).exception.message

@@ -35,7 +35,7 @@ class DrawnOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     profiles: list[Path] = Field(default_factory=list)
-    """Folders of further profile files."""
+    """Further profile files, and folders of them."""
     size: int = Field(512, ge=64, le=1024, multiple_of=2)
     """Size of the picture where the caller leaves it open."""
     fps: float = Field(25.0, ge=5, le=60)
@@ -70,7 +70,7 @@ class DrawnBackend(AvatarBackend):
         """
         # A picture is too small a thing to share out among threads; other videos want the cores.
         cv2.setNumThreads(1)
-        self._profiles = load_profiles([FOLDER, *(folder.expanduser() for folder in self._options.profiles)])
+        self._profiles = load_profiles([FOLDER, *(place.expanduser() for place in self._options.profiles)])
         video = self.open(VideoForm("", style_pb2.Style(), 0, 24000, 0, 0.0))
         never = threading.Event()
         for _ in video.speak(np.zeros(24000 // 5, np.int16), never):

@@ -133,21 +133,27 @@ def load_profile(path: Path) -> AvatarProfile:
         raise InvalidInput.of(f"{path.name}: {where}", first["msg"], reason="BAD_PROFILE") from error
 
 
-def load_profiles(folders: Iterable[Path]) -> dict[str, AvatarProfile]:
-    """Reads all profile files of some folders; a later folder's avatar replaces one of the same key.
+def load_profiles(places: Iterable[Path]) -> dict[str, AvatarProfile]:
+    """Reads profile files; a later avatar replaces one of the same key.
 
     Args:
-        folders: Searched for `*.yaml`; the file name is the avatar's key.
+        places: Files, and folders that are searched for `*.yaml`; the file name is the avatar's key.
 
     Returns:
         Profiles by key, the default first.
 
     Raises:
-        InvalidInput: A folder or a file is broken.
+        InvalidInput: A folder or a file is missing or broken.
     """
     found: dict[str, AvatarProfile] = {}
-    for folder in folders:
-        if not folder.is_dir():
-            raise InvalidInput.of(str(folder), "is no folder of profile files", reason="BAD_PROFILE")
-        found |= {path.stem: load_profile(path) for path in sorted(folder.glob("*.yaml"))}
+    for place in places:
+        if place.is_dir():
+            files = sorted(place.glob("*.yaml"))
+        elif place.is_file():
+            files = [place]
+        else:
+            raise InvalidInput.of(
+                str(place), "is no profile file and no folder of them", reason="BAD_PROFILE"
+            )
+        found |= {path.stem: load_profile(path) for path in files}
     return dict(sorted(found.items(), key=lambda item: (item[1].order, item[0])))
