@@ -23,6 +23,8 @@ CONSTRAINTS = [
 ]
 OPTIONAL = {
     "services.avatar.backends.dreamtalk": "dreamtalk",
+    "services.reasoning.backends.openai": "openai",
+    "services.reasoning.backends.transformers": "transformers-llm",
     "services.speech.backends.styletts2": "styletts2",
     "services.speech.backends.transformers_tts": "transformers-tts",
 }

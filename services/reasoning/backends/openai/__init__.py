@@ -1,0 +1,1 @@
+"""Any language model behind an OpenAI-compatible server."""
