@@ -149,11 +149,13 @@ class Llama:
             x += layer.out(seen[0] if len(seen) == 1 else torch.cat(seen))
             gate, up = layer.gate_up(x * layer.mlp_norm, self._inverse_rms(x)).chunk(2, -1)
             x += layer.down(nn.functional.silu(gate).mul_(up))
-        return x * self._norm * self._inverse_rms(x)
+        hidden: Tensor = x * self._norm * self._inverse_rms(x)
+        return hidden
 
     def _norm_weight(self, weight: Tensor) -> Tensor:
         # Holds the factor that makes a root mean square of a length.
-        return weight.float() * self.shape.hidden_size**0.5
+        scaled: Tensor = weight.float() * self.shape.hidden_size**0.5
+        return scaled
 
     def _inverse_rms(self, x: Tensor) -> Tensor:
         length = torch.linalg.vector_norm(x, 2, 1, keepdim=True)

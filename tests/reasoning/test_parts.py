@@ -121,23 +121,58 @@ def test_bits_of_weights_follow_the_processor(monkeypatch: pytest.MonkeyPatch) -
     assert fastest() is FloatLinear
 
 
-def test_cache_is_bounded_and_finds_the_longest_beginning() -> None:
-    def allocate(size: int) -> torch.Tensor:
-        return torch.zeros(1, 2, 1, size, 4)
+def test_sampled_tokens_follow_their_probabilities() -> None:
+    logits = torch.tensor([0.5, 0.25, 0.15, 0.1]).log()
 
-    cache = ReadingCache(allocate, most=2, most_bytes=32 * 200)
+    def shares(**options: float) -> list[float]:
+        sampler = Sampler(reasoning_pb2.GenerationOptions(temperature=1.0, seed=3, **options))  # type: ignore[arg-type]
+        drawn = [sampler.draw(logits, []) for _ in range(4000)]
+        return [drawn.count(token) / len(drawn) for token in range(4)]
+
+    assert shares() == pytest.approx([0.5, 0.25, 0.15, 0.1], abs=0.03)
+    assert shares(top_p=0.8) == pytest.approx([0.5 / 0.9, 0.25 / 0.9, 0.15 / 0.9, 0.0], abs=0.03)
+
+
+def _allocate(size: int) -> torch.Tensor:
+    return torch.zeros(1, 2, 1, size, 4)
+
+
+def _read(cache: ReadingCache, key: str, parts: list[tuple[int, ...]]) -> Reading:
+    reading = cache.take(key, parts, sum(map(len, parts)))
+    for part in parts[len(reading.parts) :]:
+        reading.add(part, torch.zeros(1, 4))
+    return reading
+
+
+def test_cache_is_bounded_and_finds_the_longest_beginning() -> None:
+    cache = ReadingCache(_allocate, most=2, most_bytes=32 * 1000)
     system, first, second = (1, 2, 3), (4, 5), (6,)
     for turn in ("a", "b", "c"):
-        reading = cache.take(turn, [system, first], 10)
-        reading.parts[len(reading.parts) :] = [system, first][len(reading.parts) :]
-        cache.put(turn, reading)
+        cache.put(turn, _read(cache, turn, [system, first]))
     assert len(cache) == 2
     assert cache.take("c", [system, first, second], 10).length == 5
     assert cache.take("new", [system, second], 10).length == 3
     assert cache.take("new", [second], 10).length == 0
     for turn in range(20):
-        cache.put(str(turn), Reading(allocate(90), [(turn,) * 80]))
-    assert cache.bytes <= 32 * 200
+        cache.put(str(turn), _read(cache, str(turn), [(turn,) * 80]))
+    assert cache.bytes <= 32 * 1000
+
+
+def test_cache_shares_what_is_being_read() -> None:
+    cache = ReadingCache(_allocate, most=2, most_bytes=32 * 1000)
+    system, first, other = (1, 2, 3), (4, 5), (6,)
+    mine = cache.take("t", [system, first], 10)
+    mine.coming = system
+    late = cache.take("t", [system, first], 10)
+    assert cache.is_coming(late, [system, first])
+    mine.add(system, torch.zeros(1, 4))
+    mine.coming = first
+    cache.follow(late, [system, first])
+    assert late.parts == [system]
+    assert cache.is_coming(late, [system, first])
+    assert not cache.is_coming(late, [system, other])
+    cache.put("t", mine)  # given up: nobody waits for it any more
+    assert not cache.is_coming(late, [system, first])
 
 
 def test_prompt_cuts_at_utterances_and_breaks_control_tokens() -> None:
@@ -156,11 +191,7 @@ def test_sampler_obeys_its_options() -> None:
     logits = torch.tensor([1.0, 3.0, 2.9, 0.0])
 
     def draw(written: list[int], **options: Any) -> int:
-        values: dict[str, Any] = {
-            "temperature": 0.0, "top_p": 0.0, "repetition_penalty": 0.0, "no_repeat_ngram": 0, "seed": 1
-        }  # fmt: skip
-        sampler = Sampler(**values | options)
-        return sampler.draw(logits, written, sampler.generator())
+        return Sampler(reasoning_pb2.GenerationOptions(**options)).draw(logits, written)
 
     assert draw([]) == 1
     assert draw([1], repetition_penalty=2.0) == 2
