@@ -64,6 +64,7 @@ class Scheduler:
         self._most = most
         self._jobs: list[_Job] = []
         self._newcomers: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True, name="reasoning")
         self._thread.start()
 
@@ -75,7 +76,8 @@ class Scheduler:
 
     def stop(self) -> None:
         """Gives up what is under way, and ends the thread."""
-        self._newcomers.put(None)
+        self._stopped.set()
+        self._newcomers.put(None)  # wakes it
         self._thread.join()
 
     @torch.inference_mode()
@@ -92,9 +94,13 @@ class Scheduler:
                     for job in batch:
                         job.fail(error)
             self._jobs = [job for job in self._jobs if not job.done]
-        for job in self._jobs:
-            job.future.cancel()
-            job.go_on(_NOTHING)
+        waiting: list[_Job | None] = list(self._jobs)
+        while not self._newcomers.empty():
+            waiting.append(self._newcomers.get())
+        for given_up in waiting:
+            if given_up is not None:
+                given_up.future.cancel()
+                given_up.go_on(_NOTHING)
 
     def _admit(self) -> bool:
         """Lets newcomers in, waiting if there is nothing else to do; false at the end."""
@@ -104,11 +110,11 @@ class Scheduler:
             except queue.Empty:
                 break
             if job is None:
-                return False
+                break
             job.start()
             if not job.done:
                 self._jobs.append(job)
-        return True
+        return not self._stopped.is_set()
 
     def _pick(self) -> list["_Job"]:
         """Who takes part in the next pass: all who write, and as many readers as there is room for."""
