@@ -33,10 +33,11 @@ def render(
     ] = "",
     size: Annotated[int, typer.Option(help="Width and height; 0 is the usual.")] = 0,
     seed: Annotated[int, typer.Option(help="Same seed, same video.")] = 0,
+    listening: Annotated[bool, typer.Option("--listening", help="The face listens to the voice.")] = False,
     preset: Preset = None,
     config: Config = None,
 ) -> None:
-    """Show a face speaking a recorded voice; needs no running system.
+    """Show a face speaking a recorded voice, or listening to it; needs no running system.
 
     The mouth follows the voice's loudness: which sounds are spoken is not known here.
     """
@@ -50,7 +51,7 @@ def render(
 
         raise InvalidInput.of("--output", f"there is no folder {output.parent}", reason="NO_FOLDER")
     settings, key = with_profile(settings_of(preset, config), avatar)
-    asyncio.run(write(settings, voice, style, output, key, size, seed))
+    asyncio.run(write(settings, voice, style, output, key, size, seed, listening=listening))
     typer.echo(f"{output}  {len(voice) / RATE:.1f} s of voice, synthetic (the file's metadata says so)")
 
 
@@ -115,6 +116,8 @@ async def write(
     avatar: str = "",
     size: int = 0,
     seed: int = 0,
+    *,
+    listening: bool = False,
 ) -> None:
     """Renders into a file beside the wanted one, which takes its name only when it is whole."""
     from empatheia.avatar.v1 import avatar_pb2
@@ -132,7 +135,11 @@ async def write(
         )
         for first in range(0, len(voice), RATE // 5):
             data = voice[first : first + RATE // 5].astype("<i2").tobytes()
-            yield avatar_pb2.RenderRequest(audio=avatar_pb2.VoiceChunk(data=data, pts_s=first / RATE))
+            chunk = avatar_pb2.VoiceChunk(data=data, pts_s=first / RATE)
+            if listening:
+                yield avatar_pb2.RenderRequest(heard=chunk)
+            else:
+                yield avatar_pb2.RenderRequest(audio=chunk)
 
     transport = InProcessTransport({"avatar": AvatarService(settings)})
     await transport.start()

@@ -2,9 +2,9 @@
 
 import asyncio
 import math
-import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from functools import partial
 from importlib.metadata import version
 from typing import ClassVar
 
@@ -132,15 +132,12 @@ async def _draw(
             spoken_s = check_segment(request.spoken, f"spoken[{segments}]", spoken_s)
             segments += 1
             video.follow(request.spoken)
-        elif kind == "audio":
-            voice = _voice(request.audio, samples, form.sample_rate)
+        elif kind in ("audio", "heard"):
+            take = video.speak if kind == "audio" else video.listen
+            voice = _voice(kind, getattr(request, kind), samples, form.sample_rate)
             samples += voice.size
-
-            def speak(stopped: threading.Event, voice: NDArray[np.int16] = voice) -> Iterator[VideoPiece]:
-                return video.speak(voice, stopped)
-
             with busy.work():
-                async with aclosing(iterate_in_thread(speak)) as pieces:
+                async with aclosing(iterate_in_thread(partial(take, voice))) as pieces:
                     async for piece in pieces:
                         yield piece
         else:
@@ -156,16 +153,18 @@ async def _draw(
                 yield piece
 
 
-def _voice(chunk: avatar_pb2.VoiceChunk, before: int, sample_rate: int) -> NDArray[np.int16]:
-    """Checks a chunk of the voice and reads its samples."""
+def _voice(kind: str, chunk: avatar_pb2.VoiceChunk, before: int, sample_rate: int) -> NDArray[np.int16]:
+    """Checks a chunk of a voice and reads its samples."""
     if len(chunk.data) % 2:
         raise InvalidInput.of(
-            "audio.data", f"{len(chunk.data)} bytes are no whole number of 16-bit samples", reason="BAD_AUDIO"
+            f"{kind}.data",
+            f"{len(chunk.data)} bytes are no whole number of 16-bit samples",
+            reason="BAD_AUDIO",
         )
     expected = before / sample_rate
     if not math.isfinite(chunk.pts_s) or abs(chunk.pts_s - expected) > PTS_TOLERANCE_S:
         raise InvalidInput.of(
-            "audio.pts_s",
+            f"{kind}.pts_s",
             f"the chunk starts at {chunk.pts_s:.3f} s, but the voice so far ends at {expected:.3f} s; "
             "send the samples in order, without gaps, from 0",
             reason="BAD_TIMES",

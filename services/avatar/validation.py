@@ -4,13 +4,16 @@ import math
 from collections.abc import Sequence
 
 from empatheia.avatar.v1 import avatar_pb2
-from empatheia.common.v1 import content_pb2
+from empatheia.common.v1 import content_pb2, style_pb2
 
 from runtime.errors import InvalidInput
 from services.avatar.backends import AvatarBackend, VideoForm
 
 FPS = (5.0, 60.0)
 """Least and most pictures a second."""
+
+MOST_LIFE_S = 24 * 3600.0
+"""Latest start on the clock of a face's life."""
 
 VISEMES = frozenset(["sil", "PP", "FF", "TH", "DD", "kk", "CH", "SS", "nn", "RR", "aa", "E", "I", "O", "U"])
 """Names of the mouth shapes in the contract."""
@@ -50,16 +53,34 @@ def check_start(start: avatar_pb2.RenderStart, backend: AvatarBackend) -> VideoF
             f"{start.fps:g} must be from {FPS[0]:g} to {FPS[1]:g} (0: the usual)",
             reason="BAD_FPS",
         )
-    for field in start.style.face.DESCRIPTOR.fields:
-        value = getattr(start.style.face, field.name)
+    if not 0 <= start.life_s <= MOST_LIFE_S:
+        raise InvalidInput.of(
+            "start.life_s", f"{start.life_s:g} must be from 0 to {MOST_LIFE_S:g}", reason="BAD_TIMES"
+        )
+    _check_face(start.style.face, "start.style.face")
+    before = start.before if start.HasField("before") else None
+    if before:
+        _check_face(before.face, "start.before.face")
+    return VideoForm(
+        start.avatar_id,
+        start.style,
+        start.seed,
+        start.sample_rate,
+        start.size,
+        start.fps,
+        before,
+        start.life_s,
+    )
+
+
+def _check_face(face: style_pb2.FaceControls, where: str) -> None:
+    for field in face.DESCRIPTOR.fields:
+        value = getattr(face, field.name)
         low, high = _RANGES.get(field.name, (0.0, 1.0))
         if not low <= value <= high:
             raise InvalidInput.of(
-                f"start.style.face.{field.name}",
-                f"{value:g} must be from {low:g} to {high:g}",
-                reason="BAD_STYLE",
+                f"{where}.{field.name}", f"{value:g} must be from {low:g} to {high:g}", reason="BAD_STYLE"
             )
-    return VideoForm(start.avatar_id, start.style, start.seed, start.sample_rate, start.size, start.fps)
 
 
 def check_segment(segment: content_pb2.ContentSegment, where: str, after_s: float) -> float:

@@ -52,6 +52,9 @@ def audio(pts_s: float, samples: int = 2400) -> avatar_pb2.RenderRequest:
         ("start.style.face.smile", {"style": {"face": {"smile": 1.5}}}),
         ("start.style.face.frown", {"style": {"face": {"frown": -0.1}}}),
         ("start.style.face.head_motion", {"style": {"face": {"head_motion": math.inf}}}),
+        ("start.before.face.smile", {"before": {"face": {"smile": math.nan}}}),
+        ("start.life_s", {"life_s": -1.0}),
+        ("start.life_s", {"life_s": math.nan}),
     ],
 )
 async def test_wrong_start(avatar, field, start):
@@ -81,6 +84,7 @@ async def test_unknown_avatar_lists_those_there_are(avatar):
         ("audio.pts_s", [START, audio(0), audio(0.05)]),
         ("audio.pts_s", [START, audio(0), audio(-0.1)]),
         ("audio.pts_s", [START, audio(math.nan)]),
+        ("heard.pts_s", [START, audio(0), avatar_pb2.RenderRequest(heard=avatar_pb2.VoiceChunk(pts_s=0.5))]),
         ("audio.data", [START, avatar_pb2.RenderRequest(audio=avatar_pb2.VoiceChunk(data=b"odd"))]),
     ],
 )

@@ -7,7 +7,7 @@ from services.avatar.drawing.mouth import mouth_lines
 from services.avatar.motion.animator import Animator
 from services.avatar.motion.visemes import TARGETS
 from services.avatar.profiles.schema import Head
-from services.avatar.rig import SHAPES
+from services.avatar.rig import SHAPES, Pose
 from services.avatar.validation import VISEMES
 from tests.avatar.support import RATE, speech
 
@@ -136,3 +136,46 @@ def test_same_seed_same_motion():
     one, same, other = (poses(3, seed=seed) for seed in (4, 4, 5))
     assert all(np.array_equal(a.shapes, b.shapes) and a.yaw == b.yaw for a, b in zip(one, same, strict=True))
     assert any(a.yaw != b.yaw for a, b in zip(one, other, strict=True))
+
+
+def joint(first: list[Pose], then: Pose) -> float:
+    """Greatest step of any shape and, in degrees, of the head where one video goes on from another."""
+    before, last = first[-2], first[-1]
+    expected = 2 * last.shapes - before.shapes
+    shapes = np.abs(then.shapes - np.clip(expected, 0, 1)).max()
+    head = max(abs(getattr(then, name) - getattr(last, name)) for name in ("yaw", "pitch", "roll"))
+    return max(shapes, head)
+
+
+def test_one_video_goes_on_where_another_ended():
+    segment, samples = speech(3)
+    sad = style_pb2.FaceControls(brow_inner_up=0.8, frown=0.4, head_tilt=0.5, gaze_down=0.4, head_motion=-0.5)
+    glad = style_pb2.FaceControls(smile=0.8, cheek_raise=0.6, head_motion=0.5)
+    animator = Animator(sad, 5, RATE, 25)
+    animator.add_segment(segment)
+    animator.add_voice(samples)
+    spoken = round(len(samples) / RATE * 25)
+    first = [animator.pose(n / 25) for n in range(spoken)]
+    first += [animator.pose(n / 25, min(1.0, (n - spoken) / 5)) for n in range(spoken, spoken + 8)]
+    end_s = len(first) / 25
+    assert joint(first, Animator(glad, 5, RATE, 25, before=sad, life_s=end_s).pose(0.0)) < 0.25
+    assert joint(first, Animator(glad, 5, RATE, 25).pose(0.0)) > 1.0
+
+
+def test_listening_face_attends_nods_and_stays_silent():
+    _, voice = speech(3)
+    heard = np.concatenate([voice, np.zeros(RATE, np.int16)] * 2)
+    animator = Animator(style_pb2.FaceControls(head_motion=-4), 3, RATE, 25)
+    animator.add_heard(heard)
+    frames = [animator.pose(n / 25) for n in range(round(len(heard) / RATE * 25))]
+    still = poses(len(heard) / RATE, seed=3, head_motion=-4)
+    assert all(mouth_lines(HEAD, pose).gap == 0.0 for pose in frames)
+    brows = np.array(
+        [one["browInnerUp"] - other["browInnerUp"] for one, other in zip(frames, still, strict=True)]
+    )
+    assert brows.max() > 0.1
+    dips = np.array([other.pitch - one.pitch for one, other in zip(frames, still, strict=True)])
+    assert dips.max() > 1.5
+    ends = round(len(voice) / RATE * 25)
+    assert dips[:ends].max() < 0.1 < dips[ends : ends + 25].max()
+    assert np.abs(np.diff(dips)).max() < 1.0

@@ -7,6 +7,7 @@ from itertools import pairwise
 import av
 import numpy as np
 import pytest
+from empatheia.avatar.v1 import avatar_pb2
 
 from runtime.clients.transport import CallKey
 from runtime.hosting.bare import BareHost
@@ -160,6 +161,26 @@ async def test_cancelling_stops_at_once(avatar):
             return
         await asyncio.sleep(0.02)
     pytest.fail("the video is still being drawn")
+
+
+async def test_listening_is_silent_and_can_go_over_into_speech(avatar):
+    _, samples = speech(1)
+
+    async def stream():
+        heard = True
+        async for request in requests(np.tile(samples, 2), size=64):
+            if heard and request.audio.pts_s >= len(samples) / RATE:
+                heard = False
+            if heard and request.WhichOneof("part") == "audio":
+                request = avatar_pb2.RenderRequest(heard=request.audio)
+            yield request
+
+    _, chunks, summary = await render(avatar, stream())
+    pictures, sound, _ = decode(chunks)
+    assert len(pictures) == summary.frames
+    turn = round(len(samples) / RATE * RATE)
+    assert np.abs(sound[: turn - 2400]).max() < 0.01
+    assert np.abs(sound[turn + 4800 :]).max() > 0.1
 
 
 async def test_lists_avatars(avatar):

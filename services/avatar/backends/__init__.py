@@ -30,6 +30,10 @@ class VideoForm:
     """Width and height in pixels; 0 is the backend's own."""
     fps: float
     """Pictures a second; 0 is the backend's own."""
+    before: style_pb2.Style | None = None
+    """How the face looked until now; None is at rest."""
+    life_s: float = 0.0
+    """Where the first picture lies on the clock of the face's life."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,10 @@ class Video(ABC):
     @abstractmethod
     def speak(self, samples: NDArray[np.int16], stopped: threading.Event) -> Iterator[VideoPiece]:
         """Takes samples and draws what they allow; ends early when stopped."""
+
+    def listen(self, samples: NDArray[np.int16], stopped: threading.Event) -> Iterator[VideoPiece]:
+        """Takes samples of the person's voice, during which the face is silent."""
+        return self.speak(np.zeros_like(samples), stopped)
 
     @abstractmethod
     def finish(self, stopped: threading.Event) -> Iterator[VideoPiece]:

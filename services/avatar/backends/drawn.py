@@ -123,11 +123,18 @@ class DrawnVideo(Video):
         self._painter = painter
         self._paper = Picture(painter)
         self._rate, self._exact_fps = form.sample_rate, fps
-        self._animator = Animator(form.style.face, form.seed, form.sample_rate, self.fps)
+        self._animator = Animator(
+            form.style.face,
+            form.seed,
+            form.sample_rate,
+            self.fps,
+            before=form.before.face if form.before else None,
+            life_s=form.life_s,
+        )
         self._encoder = Mp4Encoder(self.size, fps, form.sample_rate)
         self.mime_type = self._encoder.mime_type
         self._waiting = np.zeros(0, np.int16)
-        self._taken = 0
+        self._taken = self._listened = 0
         self._voice_s = 0.0
         # A cancelled call closes the video while its thread may still be at work on a picture.
         self._lock = threading.Lock()
@@ -143,6 +150,14 @@ class DrawnVideo(Video):
         self._voice_s = self._taken / self._rate
         allowed = math.floor((self._voice_s - LOOK_AHEAD_S) * self._exact_fps)
         yield from self._pictures(allowed, stopped)
+
+    def listen(self, samples: NDArray[np.int16], stopped: threading.Event) -> Iterator[VideoPiece]:
+        """See `Video`."""
+        # What came before was not heard but said.
+        self._animator.add_heard(np.zeros(self._taken - self._listened, np.int16))
+        self._animator.add_heard(samples)
+        self._listened = self._taken + samples.size
+        yield from self.speak(np.zeros_like(samples), stopped)
 
     def finish(self, stopped: threading.Event) -> Iterator[VideoPiece]:
         """See `Video`."""

@@ -31,24 +31,36 @@ class Drift:
 class Blinks:
     """Blinks at a human rate."""
 
-    def __init__(self, rng: np.random.Generator, rate: float) -> None:
-        """Sets the pace.
+    def __init__(self, rng: np.random.Generator) -> None:
+        """Draws the first occasion.
 
-        Args:
-            rng: Draws the times.
-            rate: Log2 factor on the usual rate.
+        Occasions come twice as often as usual blinks, whatever the pace; the pace says how many are taken. So
+        two videos of one life agree on when it blinks.
         """
         self._rng = rng
-        self._mean_s = 60.0 / (BLINKS_PER_MINUTE * 2.0**rate)
-        self._start = 0.6 + float(rng.uniform(0, 1)) * 0.6 * self._mean_s
+        self._mean_s = 60.0 / (2 * BLINKS_PER_MINUTE)
+        self._start = 0.6 + float(rng.uniform(0, 1)) * self._mean_s
+        self._chance = float(rng.uniform())
+        self._taken: bool | None = None
 
-    def at(self, time_s: float) -> float:
-        """How closed the eyes are: 0 to 1. Moments must come in order."""
+    def at(self, time_s: float, rate: float = 0.0) -> float:
+        """How closed the eyes are: 0 to 1. Moments must come in order.
+
+        Args:
+            time_s: On the clock of the face's life.
+            rate: Log2 factor on the usual rate, up to 1.
+        """
         while time_s > self._start + _CLOSE_S + _HOLD_S + _OPEN_S:
             pause = 0.45 + (self._mean_s - 0.45) * float(self._rng.gamma(2.2, 1 / 2.2))
             self._start += max(pause, 0.6)
+            self._chance = float(self._rng.uniform())
+            self._taken = None
         since = time_s - self._start
         if since <= 0:
+            return 0.0
+        if self._taken is None:
+            self._taken = self._chance < 0.5 * 2.0**rate
+        if not self._taken:
             return 0.0
         opening_s = max(0.0, since - _CLOSE_S - _HOLD_S)
         t = min(since / _CLOSE_S, 1.0 - opening_s / _OPEN_S)

@@ -29,7 +29,7 @@ from empatheia.common.v1 import service_pb2 as empatheia_dot_common_dot_v1_dot_s
 from empatheia.common.v1 import style_pb2 as empatheia_dot_common_dot_v1_dot_style__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n empatheia/avatar/v1/avatar.proto\x12\x13\x65mpatheia.avatar.v1\x1a!empatheia/common/v1/content.proto\x1a\"empatheia/common/v1/dialogue.proto\x1a\x1f\x65mpatheia/common/v1/media.proto\x1a!empatheia/common/v1/service.proto\x1a\x1f\x65mpatheia/common/v1/style.proto\"\x89\x01\n\x0bRenderStart\x12\x11\n\tavatar_id\x18\x01 \x01(\t\x12)\n\x05style\x18\x02 \x01(\x0b\x32\x1a.empatheia.common.v1.Style\x12\x0c\n\x04seed\x18\x03 \x01(\x03\x12\x13\n\x0bsample_rate\x18\x04 \x01(\x05\x12\x0c\n\x04size\x18\x05 \x01(\x05\x12\x0b\n\x03\x66ps\x18\x06 \x01(\x01\")\n\nVoiceChunk\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\r\n\x05pts_s\x18\x02 \x01(\x01\"\xb3\x01\n\rRenderRequest\x12\x31\n\x05start\x18\x01 \x01(\x0b\x32 .empatheia.avatar.v1.RenderStartH\x00\x12\x30\n\x05\x61udio\x18\x02 \x01(\x0b\x32\x1f.empatheia.avatar.v1.VoiceChunkH\x00\x12\x35\n\x06spoken\x18\x03 \x01(\x0b\x32#.empatheia.common.v1.ContentSegmentH\x00\x42\x06\n\x04part\"Y\n\rRenderSummary\x12\x0e\n\x06\x66rames\x18\x01 \x01(\x03\x12\x12\n\nduration_s\x18\x02 \x01(\x01\x12\x11\n\trender_ms\x18\x03 \x01(\x01\x12\x11\n\tencode_ms\x18\x04 \x01(\x01\"\xe4\x01\n\x0eRenderResponse\x12\x32\n\x06header\x18\x01 \x01(\x0b\x32 .empatheia.common.v1.MediaHeaderH\x00\x12\x30\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x1f.empatheia.common.v1.MediaChunkH\x00\x12\x35\n\x07summary\x18\x03 \x01(\x0b\x32\".empatheia.avatar.v1.RenderSummaryH\x00\x12-\n\x05model\x18\x04 \x01(\x0b\x32\x1e.empatheia.common.v1.ModelInfoB\x06\n\x04part\"\x14\n\x12ListAvatarsRequest\"f\n\x06\x41vatar\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12-\n\x07profile\x18\x03 \x01(\x0b\x32\x1c.empatheia.common.v1.Profile\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\"C\n\x13ListAvatarsResponse\x12,\n\x07\x61vatars\x18\x01 \x03(\x0b\x32\x1b.empatheia.avatar.v1.Avatar\"\x11\n\x0f\x44\x65scribeRequest\"P\n\x10\x44\x65scribeResponse\x12<\n\x0b\x64\x65scription\x18\x01 \x01(\x0b\x32\'.empatheia.common.v1.ServiceDescription\"\x0e\n\x0c\x43heckRequest\"C\n\rCheckResponse\x12\x32\n\x06status\x18\x01 \x01(\x0b\x32\".empatheia.common.v1.ServiceStatus2\xf1\x02\n\rAvatarService\x12U\n\x06Render\x12\".empatheia.avatar.v1.RenderRequest\x1a#.empatheia.avatar.v1.RenderResponse(\x01\x30\x01\x12`\n\x0bListAvatars\x12\'.empatheia.avatar.v1.ListAvatarsRequest\x1a(.empatheia.avatar.v1.ListAvatarsResponse\x12W\n\x08\x44\x65scribe\x12$.empatheia.avatar.v1.DescribeRequest\x1a%.empatheia.avatar.v1.DescribeResponse\x12N\n\x05\x43heck\x12!.empatheia.avatar.v1.CheckRequest\x1a\".empatheia.avatar.v1.CheckResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n empatheia/avatar/v1/avatar.proto\x12\x13\x65mpatheia.avatar.v1\x1a!empatheia/common/v1/content.proto\x1a\"empatheia/common/v1/dialogue.proto\x1a\x1f\x65mpatheia/common/v1/media.proto\x1a!empatheia/common/v1/service.proto\x1a\x1f\x65mpatheia/common/v1/style.proto\"\xc5\x01\n\x0bRenderStart\x12\x11\n\tavatar_id\x18\x01 \x01(\t\x12)\n\x05style\x18\x02 \x01(\x0b\x32\x1a.empatheia.common.v1.Style\x12\x0c\n\x04seed\x18\x03 \x01(\x03\x12\x13\n\x0bsample_rate\x18\x04 \x01(\x05\x12\x0c\n\x04size\x18\x05 \x01(\x05\x12\x0b\n\x03\x66ps\x18\x06 \x01(\x01\x12*\n\x06\x62\x65\x66ore\x18\x07 \x01(\x0b\x32\x1a.empatheia.common.v1.Style\x12\x0e\n\x06life_s\x18\x08 \x01(\x01\")\n\nVoiceChunk\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\r\n\x05pts_s\x18\x02 \x01(\x01\"\xe5\x01\n\rRenderRequest\x12\x31\n\x05start\x18\x01 \x01(\x0b\x32 .empatheia.avatar.v1.RenderStartH\x00\x12\x30\n\x05\x61udio\x18\x02 \x01(\x0b\x32\x1f.empatheia.avatar.v1.VoiceChunkH\x00\x12\x35\n\x06spoken\x18\x03 \x01(\x0b\x32#.empatheia.common.v1.ContentSegmentH\x00\x12\x30\n\x05heard\x18\x04 \x01(\x0b\x32\x1f.empatheia.avatar.v1.VoiceChunkH\x00\x42\x06\n\x04part\"Y\n\rRenderSummary\x12\x0e\n\x06\x66rames\x18\x01 \x01(\x03\x12\x12\n\nduration_s\x18\x02 \x01(\x01\x12\x11\n\trender_ms\x18\x03 \x01(\x01\x12\x11\n\tencode_ms\x18\x04 \x01(\x01\"\xe4\x01\n\x0eRenderResponse\x12\x32\n\x06header\x18\x01 \x01(\x0b\x32 .empatheia.common.v1.MediaHeaderH\x00\x12\x30\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x1f.empatheia.common.v1.MediaChunkH\x00\x12\x35\n\x07summary\x18\x03 \x01(\x0b\x32\".empatheia.avatar.v1.RenderSummaryH\x00\x12-\n\x05model\x18\x04 \x01(\x0b\x32\x1e.empatheia.common.v1.ModelInfoB\x06\n\x04part\"\x14\n\x12ListAvatarsRequest\"f\n\x06\x41vatar\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12-\n\x07profile\x18\x03 \x01(\x0b\x32\x1c.empatheia.common.v1.Profile\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\"C\n\x13ListAvatarsResponse\x12,\n\x07\x61vatars\x18\x01 \x03(\x0b\x32\x1b.empatheia.avatar.v1.Avatar\"\x11\n\x0f\x44\x65scribeRequest\"P\n\x10\x44\x65scribeResponse\x12<\n\x0b\x64\x65scription\x18\x01 \x01(\x0b\x32\'.empatheia.common.v1.ServiceDescription\"\x0e\n\x0c\x43heckRequest\"C\n\rCheckResponse\x12\x32\n\x06status\x18\x01 \x01(\x0b\x32\".empatheia.common.v1.ServiceStatus2\xf1\x02\n\rAvatarService\x12U\n\x06Render\x12\".empatheia.avatar.v1.RenderRequest\x1a#.empatheia.avatar.v1.RenderResponse(\x01\x30\x01\x12`\n\x0bListAvatars\x12\'.empatheia.avatar.v1.ListAvatarsRequest\x1a(.empatheia.avatar.v1.ListAvatarsResponse\x12W\n\x08\x44\x65scribe\x12$.empatheia.avatar.v1.DescribeRequest\x1a%.empatheia.avatar.v1.DescribeResponse\x12N\n\x05\x43heck\x12!.empatheia.avatar.v1.CheckRequest\x1a\".empatheia.avatar.v1.CheckResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,29 +37,29 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'empatheia.avatar.v1.avatar_
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_RENDERSTART']._serialized_start=230
-  _globals['_RENDERSTART']._serialized_end=367
-  _globals['_VOICECHUNK']._serialized_start=369
-  _globals['_VOICECHUNK']._serialized_end=410
-  _globals['_RENDERREQUEST']._serialized_start=413
-  _globals['_RENDERREQUEST']._serialized_end=592
-  _globals['_RENDERSUMMARY']._serialized_start=594
-  _globals['_RENDERSUMMARY']._serialized_end=683
-  _globals['_RENDERRESPONSE']._serialized_start=686
-  _globals['_RENDERRESPONSE']._serialized_end=914
-  _globals['_LISTAVATARSREQUEST']._serialized_start=916
-  _globals['_LISTAVATARSREQUEST']._serialized_end=936
-  _globals['_AVATAR']._serialized_start=938
-  _globals['_AVATAR']._serialized_end=1040
-  _globals['_LISTAVATARSRESPONSE']._serialized_start=1042
-  _globals['_LISTAVATARSRESPONSE']._serialized_end=1109
-  _globals['_DESCRIBEREQUEST']._serialized_start=1111
-  _globals['_DESCRIBEREQUEST']._serialized_end=1128
-  _globals['_DESCRIBERESPONSE']._serialized_start=1130
-  _globals['_DESCRIBERESPONSE']._serialized_end=1210
-  _globals['_CHECKREQUEST']._serialized_start=1212
-  _globals['_CHECKREQUEST']._serialized_end=1226
-  _globals['_CHECKRESPONSE']._serialized_start=1228
-  _globals['_CHECKRESPONSE']._serialized_end=1295
-  _globals['_AVATARSERVICE']._serialized_start=1298
-  _globals['_AVATARSERVICE']._serialized_end=1667
+  _globals['_RENDERSTART']._serialized_end=427
+  _globals['_VOICECHUNK']._serialized_start=429
+  _globals['_VOICECHUNK']._serialized_end=470
+  _globals['_RENDERREQUEST']._serialized_start=473
+  _globals['_RENDERREQUEST']._serialized_end=702
+  _globals['_RENDERSUMMARY']._serialized_start=704
+  _globals['_RENDERSUMMARY']._serialized_end=793
+  _globals['_RENDERRESPONSE']._serialized_start=796
+  _globals['_RENDERRESPONSE']._serialized_end=1024
+  _globals['_LISTAVATARSREQUEST']._serialized_start=1026
+  _globals['_LISTAVATARSREQUEST']._serialized_end=1046
+  _globals['_AVATAR']._serialized_start=1048
+  _globals['_AVATAR']._serialized_end=1150
+  _globals['_LISTAVATARSRESPONSE']._serialized_start=1152
+  _globals['_LISTAVATARSRESPONSE']._serialized_end=1219
+  _globals['_DESCRIBEREQUEST']._serialized_start=1221
+  _globals['_DESCRIBEREQUEST']._serialized_end=1238
+  _globals['_DESCRIBERESPONSE']._serialized_start=1240
+  _globals['_DESCRIBERESPONSE']._serialized_end=1320
+  _globals['_CHECKREQUEST']._serialized_start=1322
+  _globals['_CHECKREQUEST']._serialized_end=1336
+  _globals['_CHECKRESPONSE']._serialized_start=1338
+  _globals['_CHECKRESPONSE']._serialized_end=1405
+  _globals['_AVATARSERVICE']._serialized_start=1408
+  _globals['_AVATARSERVICE']._serialized_end=1777
 # @@protoc_insertion_point(module_scope)

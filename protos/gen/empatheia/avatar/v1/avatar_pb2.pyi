@@ -12,20 +12,24 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class RenderStart(_message.Message):
-    __slots__ = ("avatar_id", "style", "seed", "sample_rate", "size", "fps")
+    __slots__ = ("avatar_id", "style", "seed", "sample_rate", "size", "fps", "before", "life_s")
     AVATAR_ID_FIELD_NUMBER: _ClassVar[int]
     STYLE_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     SAMPLE_RATE_FIELD_NUMBER: _ClassVar[int]
     SIZE_FIELD_NUMBER: _ClassVar[int]
     FPS_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    LIFE_S_FIELD_NUMBER: _ClassVar[int]
     avatar_id: str
     style: _style_pb2.Style
     seed: int
     sample_rate: int
     size: int
     fps: float
-    def __init__(self, avatar_id: _Optional[str] = ..., style: _Optional[_Union[_style_pb2.Style, _Mapping]] = ..., seed: _Optional[int] = ..., sample_rate: _Optional[int] = ..., size: _Optional[int] = ..., fps: _Optional[float] = ...) -> None: ...
+    before: _style_pb2.Style
+    life_s: float
+    def __init__(self, avatar_id: _Optional[str] = ..., style: _Optional[_Union[_style_pb2.Style, _Mapping]] = ..., seed: _Optional[int] = ..., sample_rate: _Optional[int] = ..., size: _Optional[int] = ..., fps: _Optional[float] = ..., before: _Optional[_Union[_style_pb2.Style, _Mapping]] = ..., life_s: _Optional[float] = ...) -> None: ...
 
 class VoiceChunk(_message.Message):
     __slots__ = ("data", "pts_s")
@@ -36,14 +40,16 @@ class VoiceChunk(_message.Message):
     def __init__(self, data: _Optional[bytes] = ..., pts_s: _Optional[float] = ...) -> None: ...
 
 class RenderRequest(_message.Message):
-    __slots__ = ("start", "audio", "spoken")
+    __slots__ = ("start", "audio", "spoken", "heard")
     START_FIELD_NUMBER: _ClassVar[int]
     AUDIO_FIELD_NUMBER: _ClassVar[int]
     SPOKEN_FIELD_NUMBER: _ClassVar[int]
+    HEARD_FIELD_NUMBER: _ClassVar[int]
     start: RenderStart
     audio: VoiceChunk
     spoken: _content_pb2.ContentSegment
-    def __init__(self, start: _Optional[_Union[RenderStart, _Mapping]] = ..., audio: _Optional[_Union[VoiceChunk, _Mapping]] = ..., spoken: _Optional[_Union[_content_pb2.ContentSegment, _Mapping]] = ...) -> None: ...
+    heard: VoiceChunk
+    def __init__(self, start: _Optional[_Union[RenderStart, _Mapping]] = ..., audio: _Optional[_Union[VoiceChunk, _Mapping]] = ..., spoken: _Optional[_Union[_content_pb2.ContentSegment, _Mapping]] = ..., heard: _Optional[_Union[VoiceChunk, _Mapping]] = ...) -> None: ...
 
 class RenderSummary(_message.Message):
     __slots__ = ("frames", "duration_s", "render_ms", "encode_ms")
