@@ -153,21 +153,14 @@ class Transformers(Backend):
         began = time.monotonic()
         reading, scores, cached = self._reader.read(turn_id, parts)
         prefill_ms = (time.monotonic() - began) * 1000
-        sampler = Sampler(
-            options.temperature,
-            options.top_p,
-            options.repetition_penalty,
-            options.no_repeat_ngram,
-            options.seed,
-        )
-        chance = sampler.generator()
+        sampler = Sampler(options)
         text = Writing(request.prefill, options.stop)
         before = [token for part in parts for token in part][-8:]
         written: list[int] = []
         logprobs = 0.0
         began = time.monotonic()
         while len(written) < most and not stopped.is_set():
-            token = sampler.draw(scores, written, chance)
+            token = sampler.draw(scores, written)
             written.append(token)
             logprobs += float(scores[token] - scores.logsumexp(-1))
             if token in self._ends or text.grow(self._decoded(before, written)):
