@@ -91,7 +91,8 @@ def stem(word: str) -> str:
 
 def content(text: str) -> list[str]:
     """Stems of the words that carry content, in order."""
-    return [stem(word) for word in words(text) if word not in _PLAIN and "'" not in word.removesuffix("'s")]
+    bare = (word.removesuffix("'s") for word in words(text))
+    return [stem(word) for word in bare if word not in _PLAIN and "'" not in word]
 
 
 def negations(text: str) -> int:
@@ -151,6 +152,51 @@ def touch(piece: Piece, perceived: Sequence[Evidence]) -> float:
         ),
         default=0.0,
     )
+
+
+def weightiest(dialogue: Sequence[UtteranceData], perceived: Sequence[Evidence]) -> Piece | None:
+    """The piece that tells most; of two alike, the newer. What perception went by counts up to double."""
+    found = ranked_by(set(), dialogue, perceived)
+    return found[0] if found else None
+
+
+def ranked_by(
+    stems: set[str], dialogue: Sequence[UtteranceData], perceived: Sequence[Evidence]
+) -> list[Piece]:
+    """The pieces that share most words with a conclusion first; of these, those that tell most.
+
+    Args:
+        stems: Of the conclusion; may be empty.
+        dialogue: What was said.
+        perceived: What perception's judgement rests on: it counts up to double.
+    """
+
+    def rank(piece: Piece) -> tuple[int, float, int, int]:
+        own = content(piece.text)
+        told = salience(piece) * (1 + touch(piece, perceived))
+        return len(stems & set(own)), told, len(own), piece.utterance
+
+    return sorted(pieces(dialogue), key=rank, reverse=True)
+
+
+def foreign(text: str) -> bool:
+    """Whether a text is clearly in another language than English: by its letters, or its small words."""
+    letters = [char for char in text if char.isalpha()]
+    if letters and sum(not char.isascii() for char in letters) > len(letters) / 2:
+        return True
+    own = words(text)
+    english = sum(word in _PLAIN or word in _SELF or "'" in word for word in own)
+    other = sum(word in _OTHER for word in own)
+    return len(own) >= 3 and other > english and other >= 2
+
+
+_OTHER = frozenset(
+    "el la los las un una de que y en es por con para mi tu su se lo al del estoy muy pero como está les le"
+    " et je il nous vous est pas dans pour sur qui ne au avec suis mon ma mes très der das ein eine und ich"
+    " sie wir ist nicht mit auf für von zu den dem bin sehr mein meine habe gli uno di che non sono mio mia"
+    " molto ho per os um uma não meu minha estou muito com é eu".split()
+)
+"""Small words of Spanish, French, German, Italian and Portuguese."""
 
 
 def sentence_of(piece: Piece, dialogue: Sequence[UtteranceData], most_words: int) -> Piece:

@@ -42,3 +42,41 @@ def perception(
         figures = training.train(modality.value, data, seed=seed)
     for name, value in figures.items():
         typer.echo(f"{name:<20} {value:.3f}")
+
+
+@app.command("coe")
+def coe(
+    data: Annotated[
+        list[Path], typer.Option("--data", help="A file of dialogues or chains; give it several times.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the adapter.")],
+    config: Annotated[
+        Path | None, typer.Option("--config", help="YAML of the training; the embedded model's by default.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Workers of Ray Train.")] = 1,
+) -> None:
+    """Teach a language model the Chain of Empathy (a LoRA adapter)."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from cli.console import err
+    from runtime.settings import load_settings
+    from services.reasoning import training
+
+    chosen = training.TrainingConfig.read(config or training.CONFIGS / "embedded.yaml")
+    home = load_settings().home
+    if workers > 1:
+        from services.reasoning.distributed import learn_on
+
+        learn_on(workers, chosen, data, home, out)
+        typer.echo(f"adapter written to {out}")
+        return
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+    with Progress(*columns, console=err) as bar:
+        task = bar.add_task("loading", total=None)
+
+        def tell(at: training.Progress) -> None:
+            text = f"loss {at.loss:.3f}, {at.tokens_per_s:.0f} tokens/s"
+            bar.update(task, total=at.steps, completed=at.step, description=text)
+
+        training.learn(chosen, data, home, out, tell)
+    typer.echo(f"adapter written to {out}")

@@ -1,10 +1,13 @@
-"""Dialogues with known emotions, from whichever of three files: for tuning and for measuring.
+"""Dialogues with known emotions, causes or chains, from whichever of these files: for tuning and measuring.
 
 - EmpatheticDialogues (Rashkin et al. 2019), one a line: `conv_id`, `emotion`, `turns` (`role`, `text`).
 - Annotated turns (EmpathyEar's set), a listener's turn a line: `conv_id`, `emotion`, `history`, `response`,
   `event_scenario`, `emotion_cause`, `goal`, `rationale`.
 - AvaMERG (Zhang et al. 2025), one list: `conversation_id`, `turns` of `context`, `dialogue_history`,
   `response` and `chain_of_empathy`.
+- RECCON (Poria et al. 2021), one object of dialogues by name: `turn`, `speaker`, `utterance`, `emotion`,
+  `expanded emotion cause span`; the speaker of an emotion is the person, the longest span is its cause.
+- ESConv (Liu et al. 2021), one a line: `id`, `turns` (`speaker` seeker or supporter, `text`); no emotion.
 
 A name that ends in `.gz` is unpacked. What a file is, its first dialogue tells.
 """
@@ -50,7 +53,7 @@ class Turn:
     response: str
     """The human reply; empty where the dialogue ends with the speaker."""
     emotion: str
-    """One of the 32 labels, or one of the 7 classes where the file knows no more."""
+    """One of the 32 labels, or of the 7 classes where the file knows no more; empty where it knows none."""
     annotation: Annotation | None = None
 
 
@@ -108,11 +111,27 @@ def _rows(path: Path, text: str) -> Iterator[tuple[str, dict[str, Any]]]:
             for index, row in enumerate(json.loads(text)):
                 yield f"dialogue {index}", row
             return
+        if text.lstrip()[:1] == "{" and isinstance(whole := _whole(text), dict):
+            for name, dialogues in whole.items():
+                yield f"dialogue {name}", {"reccon": name, "dialogues": dialogues}
+            return
         for number, line in enumerate(text.splitlines(), 1):
             if line.strip():
                 yield f"line {number}", json.loads(line)
     except json.JSONDecodeError as error:
         raise _bad(f"{path} is not JSON: {error}") from error
+
+
+def _whole(text: str) -> Any:
+    """The one object that a file holds, or nothing if it holds one a line."""
+    head = text.lstrip().partition("\n")[0]
+    try:
+        first = json.loads(head)
+    except json.JSONDecodeError:
+        return json.loads(text)  # an object over several lines
+    return (
+        first if all(isinstance(value, list) for value in first.values()) and "turns" not in first else None
+    )
 
 
 def _form(path: Path, row: Any) -> Callable[[dict[str, Any]], tuple[str, list[Turn]]]:
@@ -121,11 +140,14 @@ def _form(path: Path, row: Any) -> Callable[[dict[str, Any]], tuple[str, list[Tu
         return _annotated
     if "conversation_id" in keys:
         return _avamerg
+    if "reccon" in keys:
+        return _reccon
     if "turns" in keys:
-        return _dialogue
+        return _dialogue if "emotion" in keys else _support
     raise _bad(
         f"{path} holds no dialogues as this reads them: a line needs emotion and turns (EmpatheticDialogues),"
-        " or history and response (annotated turns), or conversation_id and turns (AvaMERG)"
+        " or history and response (annotated turns), or conversation_id and turns (AvaMERG), or turns of a"
+        " seeker and a supporter (ESConv); RECCON is one object"
     )
 
 
@@ -163,6 +185,47 @@ def _avamerg(row: dict[str, Any]) -> tuple[str, list[Turn]]:
             emotion = _emotion(chain["speaker_emotion"])
             turns.append(Turn(history, turn["response"].strip(), emotion, annotation))
     return str(row["conversation_id"]), turns
+
+
+def _support(row: dict[str, Any]) -> tuple[str, list[Turn]]:
+    roles: dict[str, Role] = {"seeker": "speaker", "supporter": "listener"}
+    said: list[Said] = []
+    for turn in row["turns"]:
+        role, text = roles[turn["speaker"]], turn["text"].strip()
+        if said and said[-1].role == role:  # several messages in a row are one turn
+            text = f"{said.pop().text} {text}"
+        said.append(Said(role, text))
+    turns = [
+        Turn(tuple(said[: index + 1]), said[index + 1].text if index + 1 < len(said) else "", "")
+        for index, one in enumerate(said)
+        if one.role == "speaker"
+    ]
+    return str(row.get("id", "")), turns
+
+
+_RECCON = {
+    "happiness": "joyful", "happy": "joyful", "excited": "excited", "sadness": "sad", "sad": "sad",
+    "anger": "angry", "angry": "angry", "fear": "afraid", "surprise": "surprised", "surprised": "surprised",
+    "disgust": "disgusted", "frustrated": "annoyed",
+}  # fmt: skip
+"""RECCON's emotions as the nearest of the 32 labels."""
+
+
+def _reccon(row: dict[str, Any]) -> tuple[str, list[Turn]]:
+    turns = []
+    for dialogue in row["dialogues"]:
+        for index, turn in enumerate(dialogue):
+            # "b" marks a cause that is in no words.
+            spans = [span.strip() for span in turn.get("expanded emotion cause span", []) if span != "b"]
+            label = _RECCON.get(turn["emotion"], "")
+            if not any(spans) or not label:
+                continue
+            history = tuple(
+                _said("speaker" if other["speaker"] == turn["speaker"] else "listener", other["utterance"])
+                for other in dialogue[: index + 1]
+            )
+            turns.append(Turn(history, "", label, Annotation("", max(spans, key=len), "")))
+    return row["reccon"], turns
 
 
 def _said(role: str, text: str) -> Said:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from empatheia.common.v1 import dialogue_pb2
 from empatheia.reasoning.v1 import reasoning_pb2
 
+from runtime.emotions import LABELS
+
 _NAMES = {dialogue_pb2.ROLE_SPEAKER: "Person", dialogue_pb2.ROLE_LISTENER: "Friend"}
 END = "\n"
 """Ends every line, and so every answer."""
@@ -65,8 +67,9 @@ def neutral(context: reasoning_pb2.ReasoningContext) -> reasoning_pb2.ReasoningC
 
 
 def line(utterance: dialogue_pb2.Utterance) -> str:
-    """An utterance as one line, with the name of who said it."""
-    return f"{_NAMES[utterance.role]}: {clean(utterance.text)}{END}"
+    """An utterance as one line, with the name of who said it, and what they felt where it is known."""
+    felt = f" ({utterance.emotion})" if utterance.emotion in LABELS else ""
+    return f"{_NAMES[utterance.role]}{felt}: {clean(utterance.text)}{END}"
 
 
 def clean(text: str) -> str:
@@ -89,7 +92,8 @@ def newest(lines: Sequence[str], room: int, count: Callable[[str], int]) -> tupl
 
 
 def _tail(line: str, room: int, count: Callable[[str], int]) -> str:
-    name, _, words = line.partition(" ")
+    name, _, words = line.partition(": ")
+    name += ":"
     # Longest tail that fits, found by halving; a word is never cut unless it alone is too long.
     low, high = 0, len(words)
     while low < high:

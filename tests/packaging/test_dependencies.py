@@ -25,10 +25,11 @@ OPTIONAL = {
     "services.avatar.backends.dreamtalk": "dreamtalk",
     "services.reasoning.backends.openai": "openai",
     "services.reasoning.backends.transformers": "transformers-llm",
+    "services.reasoning.training": "tuning",
     "services.speech.backends.styletts2": "styletts2",
     "services.speech.backends.transformers_tts": "transformers-tts",
 }
-"""Backends that need more than their service's own group, and the group that holds it."""
+"""Backends, and a training, that need more than their service's own group, and the group that holds it."""
 MODELS: dict[str, list[str]] = PYPROJECT["tool"]["empatheia"]["models"]
 
 

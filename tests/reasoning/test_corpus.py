@@ -113,3 +113,38 @@ def test_broken_archives(tmp_path: Path, content: bytes) -> None:
         load(path)
     with pytest.raises(InvalidInput, match="No such file"):
         load(tmp_path / "nothing.jsonl")
+
+
+def test_reccon_gives_the_cause_of_every_emotion(tmp_path: Path) -> None:
+    said = [
+        {"turn": 1, "speaker": "A", "utterance": "I lost my keys.", "emotion": "neutral"},
+        {
+            "turn": 2,
+            "speaker": "B",
+            "utterance": "That makes me so angry!",
+            "emotion": "anger",
+            "expanded emotion cause span": ["b", "lost my keys"],
+        },
+    ]
+    path = tmp_path / "reccon.json"
+    path.write_text(json.dumps({"tr_1": [said]}, indent=1))
+    (found,) = load(path)
+    (turn,) = found.turns
+    assert [one.role for one in turn.history] == ["listener", "speaker"]
+    assert turn.emotion == "angry"
+    assert turn.annotation is not None
+    assert turn.annotation.emotion_cause == "lost my keys"
+
+
+def test_esconv_joins_messages_in_a_row(tmp_path: Path) -> None:
+    turns = [
+        {"speaker": "seeker", "text": "Hi."},
+        {"speaker": "seeker", "text": "I can't sleep."},
+        {"speaker": "supporter", "text": "Since when?", "strategy": "Question"},
+    ]
+    path = write(tmp_path / "esconv.jsonl", {"id": "dev-0", "turns": turns})
+    (found,) = load(path)
+    (turn,) = found.turns
+    assert turn.history[0].text == "Hi. I can't sleep."
+    assert turn.response == "Since when?"
+    assert turn.emotion == ""

@@ -1,0 +1,221 @@
+"""Chain-of-Empathy learning, on a random model of two layers."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from runtime.errors import EmpatheiaError, InvalidInput
+from services.reasoning import adapter, training
+from services.reasoning.corpus import Annotation, Said, Turn
+from services.reasoning.training import IGNORED, Progress, Trainer, TrainingConfig
+
+pytest.importorskip("peft")
+
+DOG = Turn(
+    (Said("speaker", "My dog died."), Said("listener", "Oh no."), Said("speaker", "He was so old.")),
+    "You must miss him.",
+    "sad",
+    Annotation("Pet loss.", "Dog died.", "Offer comfort."),
+)
+ROW = {
+    "conversation_id": "00001",
+    "turns": [
+        {
+            "turn_id": "0",
+            "context": "My dog died.",
+            "dialogue_history": [{"index": 0, "role": "speaker", "utterance": "My dog died."}],
+            "response": "I'm so sorry.",
+            "chain_of_empathy": {
+                "speaker_emotion": "sad",
+                "event_scenario": "Pet loss",
+                "emotion_cause": "Dog died",
+                "goal_to_response": "Offering comfort",
+            },
+        }
+    ],
+}
+
+
+def characters(text: str) -> list[int]:
+    return [ord(char) for char in text]
+
+
+def answers(sample: training.Sample) -> str:
+    return "".join(chr(label) for label in sample.labels if label != IGNORED)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a random Llama and a tokenizer of bytes."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    folder = tmp_path_factory.mktemp("tiny")
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = Tokenizer(models.BPE(vocab={letter: i for i, letter in enumerate(letters)}, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    torch.manual_seed(0)
+    shape = LlamaConfig(
+        vocab_size=256,
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=None,
+    )
+    LlamaForCausalLM(shape).save_pretrained(str(folder))
+    return folder
+
+
+def config(folder: Path, **more: Any) -> TrainingConfig:
+    values = {"model": str(folder), "dtype": "float32", "lora": {"rank": 2, "dropout": 0.1}, "rate": 0.01}
+    return TrainingConfig.model_validate(values | {"epochs": 3, "batch_tokens": 600} | more)
+
+
+def trainer(settings: TrainingConfig) -> Trainer:
+    model, tokenizer, device = training.load_base(settings, Path("unused"))
+    found = training.samples(
+        [DOG, DOG, DOG], lambda text: tokenizer(text, add_special_tokens=False).input_ids, settings
+    )
+    return Trainer(settings, found, model, device)
+
+
+def learned(done: Trainer) -> list[Tensor]:
+    return [weight.detach().clone() for weight in done.model.parameters() if weight.requires_grad]
+
+
+def test_loss_is_on_the_chain_and_the_reply_alone() -> None:
+    sample = training.encode(DOG, characters, most_tokens=1000)
+    text = "".join(map(chr, sample.tokens))
+    assert answers(sample) == (
+        " Pet loss.\n They feel sad.\n Dog died.\n Offer comfort.\n You must miss him.\n"
+    )
+    assert text.endswith("What would help them? Offer comfort.\nFriend: You must miss him.\n")
+    assert "Person: He was so old.\nWhat happened? Pet loss.\n" in text
+
+
+def test_what_is_not_known_is_not_asked() -> None:
+    sample = training.encode(Turn(DOG.history, DOG.response, "sad"), characters, most_tokens=1000)
+    assert answers(sample) == " They feel sad.\n You must miss him.\n"
+    causes = training.encode(
+        Turn(DOG.history, "", "", Annotation("", "Dog died.", "")), characters, most_tokens=1000
+    )
+    assert answers(causes) == " Dog died.\n"
+    assert not "".join(map(chr, causes.tokens)).endswith("Friend:")
+
+
+def test_a_long_dialogue_loses_its_oldest_turns_not_its_answers() -> None:
+    long = Turn(DOG.history * 20, DOG.response, DOG.emotion, DOG.annotation)
+    sample = training.encode(long, characters, most_tokens=400)
+    assert len(sample.tokens) <= 400
+    assert answers(sample).endswith("You must miss him.\n")
+
+
+def test_earlier_turns_can_show_what_was_felt() -> None:
+    text = "".join(map(chr, training.encode(DOG, characters, most_tokens=1000, show_felt=True).tokens))
+    assert "Person (sad): My dog died." in text
+    assert "Person: He was so old." in text
+
+
+def test_rare_emotions_weigh_more(tiny: Path) -> None:
+    rare = Turn(DOG.history, DOG.response, "proud")
+    found = training.samples([*[DOG] * 8, rare], characters, config(tiny, balance=1.0))
+    assert max(found[-1].weights) > 1 > min(found[0].weights)
+
+
+def test_a_resumed_run_gives_the_same_weights(tiny: Path, tmp_path: Path) -> None:
+    settings = config(tiny)
+    whole = trainer(settings)
+    losses = [at.loss for at in whole.run()]
+    assert losses[-1] < losses[0]
+    first = trainer(settings)
+    list(first.run(until=4))
+    first.keep(tmp_path)
+    second = trainer(settings)
+    assert second.resume(tmp_path)
+    assert [at.loss for at in second.run()] == losses[4:]
+    for one, other in zip(learned(whole), learned(second), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_a_checkpoint_of_another_training_is_refused(tiny: Path, tmp_path: Path) -> None:
+    trainer(config(tiny)).keep(tmp_path)
+    with pytest.raises(InvalidInput, match="another config"):
+        trainer(config(tiny, seed=1)).resume(tmp_path)
+
+
+def test_the_adapter_comes_with_its_card_and_merges(tiny: Path, tmp_path: Path) -> None:
+    from peft import PeftModel
+    from safetensors.torch import load_file
+    from transformers import AutoModelForCausalLM
+
+    data = tmp_path / "train.json"
+    data.write_text(json.dumps([ROW] * 3))
+    out = tmp_path / "adapter"
+    told: list[Progress] = []
+    training.learn(config(tiny), [data], tmp_path, out, told.append)
+    assert told[-1].step == told[-1].steps == len(told)
+    card = (out / "README.md").read_text()
+    assert "train.json" in card
+    assert "rank: 2" in card
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["adapter", "train.json"]
+
+    weights = adapter.merged(load_file(tiny / "model.safetensors"), out)
+    plain: Any = AutoModelForCausalLM.from_pretrained(tiny)
+    tuned = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tiny), str(out)).eval()
+    tokens = torch.arange(9)[None]
+    with torch.inference_mode():
+        want = tuned(input_ids=tokens).logits
+        assert not torch.allclose(plain(input_ids=tokens).logits, want, atol=1e-4)
+        plain.load_state_dict(weights, strict=False)
+        torch.testing.assert_close(plain(input_ids=tokens).logits, want, atol=1e-4, rtol=1e-4)
+
+
+def test_an_adapter_of_another_model_is_refused(tiny: Path, tmp_path: Path) -> None:
+    with pytest.raises(EmpatheiaError, match="no adapter in"):
+        adapter.merged({}, tmp_path)
+    done = trainer(config(tiny))
+    done.save(tmp_path / "adapter", "card")
+    with pytest.raises(EmpatheiaError, match="another model"):
+        adapter.merged({}, tmp_path / "adapter")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("model: x\nrank: 3\n", "config.rank"),
+        ("model: x\nrate: -1\n", "config.rate"),
+        ("{", "x.yaml"),
+    ],
+)
+def test_a_wrong_config_says_what_is_wrong(text: str, problem: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(text)
+    with pytest.raises(InvalidInput, match=problem):
+        TrainingConfig.read(path)
+
+
+def test_the_configs_in_the_tree_are_right() -> None:
+    for path in training.CONFIGS.glob("*.yaml"):
+        assert TrainingConfig.read(path).model
+
+
+def test_a_model_that_is_none_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"config\.model"):
+        training.load_base(config(tmp_path / "nothing"), tmp_path)
+
+
+def test_nothing_to_learn_is_an_error(tiny: Path) -> None:
+    with pytest.raises(InvalidInput, match="no turn"):
+        training.samples([Turn(DOG.history, "", "")], characters, config(tiny))
