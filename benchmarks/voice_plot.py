@@ -6,6 +6,9 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from benchmarks.voice import SENTENCES, spoken
 from services.disentangler.tables import PORTRAYALS, profile_manner
@@ -18,6 +21,8 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import pyworld
 
+Floats = NDArray[np.float64]
+
 _PROFILES = (("young", "female", "mid"), ("middle-aged", "male", "low"), ("child", "female", "mid"))
 _EMOTIONS = ("neutral", "happy", "sad", "fear")
 
@@ -27,19 +32,46 @@ def draw(path: Path) -> None:
     figure, axes = plt.subplots(len(_EMOTIONS), len(_PROFILES), figsize=(16, 11), sharex=True, sharey=True)
     for axis, (emotion, profile) in zip(axes.flat, product(_EMOTIONS, _PROFILES), strict=True):
         sound = spoken(SENTENCES[1], profile_manner(*profile).plus(PORTRAYALS[emotion])).samples
-        axis.specgram(sound + 1e-7, NFFT=512, Fs=SAMPLE_RATE, noverlap=384, cmap="magma", vmin=-130, vmax=-45)
-        axis.set_ylim(0, 8000)
-        axis.set_title(f"{' '.join(profile)}, {emotion}", fontsize=10)
-        f0, times = pyworld.dio(sound, SAMPLE_RATE, f0_floor=55, f0_ceil=500)
-        f0 = pyworld.stonemask(sound, f0, times, SAMPLE_RATE)
-        pitch = axis.twinx()
-        pitch.plot(times, np.where(f0 > 0, f0, np.nan), color="cyan", linewidth=2)
-        pitch.set_ylim(50, 450)
+        _panel(axis, sound, SAMPLE_RATE, f"{' '.join(profile)}, {emotion}")
     for axis in axes[-1]:
         axis.set_xlabel("seconds")
     for axis in axes[:, 0]:
         axis.set_ylabel("hertz")
+    _save(figure, path, 55)
+
+
+def draw_one(path: Path, pcm: bytes, rate: int, title: str) -> None:
+    """Draws spectrogram and pitch of one recording of 16-bit samples."""
+    sound = np.frombuffer(pcm, "<i2") / 32768.0
+    figure, axis = plt.subplots(figsize=(max(6.0, min(24.0, 2.5 * len(sound) / rate)), 4.5))
+    _panel(axis, sound, rate, title)
+    axis.set_xlabel("seconds")
+    axis.set_ylabel("hertz")
+    _save(figure, path, 90)
+
+
+def _panel(axis: Axes, sound: Floats, rate: int, title: str) -> None:
+    """A spectrogram to 8 kHz, and on it the pitch, on its own scale from 50 to 450 Hz."""
+    axis.specgram(
+        sound + np.random.default_rng(0).normal(0, 1e-6, len(sound)),
+        NFFT=512,
+        Fs=rate,
+        noverlap=384,
+        cmap="magma",
+        vmin=-130,
+        vmax=-45,
+    )
+    axis.set_ylim(0, 8000)
+    axis.set_title(title, fontsize=10)
+    f0, times = pyworld.dio(sound, rate, f0_floor=55, f0_ceil=500)
+    f0 = pyworld.stonemask(sound, f0, times, rate)
+    pitch = axis.twinx()
+    pitch.plot(times, np.where(f0 > 0, f0, np.nan), color="cyan", linewidth=2)
+    pitch.set_ylim(50, 450)
+
+
+def _save(figure: Figure, path: Path, dpi: int) -> None:
     figure.tight_layout()
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=55)
+    figure.savefig(path, dpi=dpi)
     plt.close(figure)

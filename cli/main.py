@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from cli import avatars, bench, chat, evaluate, models, render, respond, serve, system, train
+from cli import avatars, bench, chat, evaluate, models, render, respond, serve, speak, system, train
 
 
 class _Root(TyperGroup):
@@ -58,6 +58,7 @@ app.command("down")(system.down)
 app.command("status")(system.status)
 app.command("respond")(respond.respond)
 app.command("chat")(chat.chat)
+app.command("speak")(speak.speak)
 app.command("render")(render.render)
 app.command("serve")(serve.serve)
 app.command("check")(serve.check)

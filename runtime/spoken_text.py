@@ -1,32 +1,21 @@
 """Written text to the text that a speech engine reads, with the way back to every written word.
 
 Who plans speech and who speaks must read a sentence alike; both do it here. Engines read numbers well, but
-spell out links, name emoji and stumble over mark-up. The rules are for English.
+spell out links, name emoji and stumble over mark-up. The rules are for
+English; `wording` holds those for single words.
 """
 
 import re
 import unicodedata
 from dataclasses import dataclass
 
-_TOKENS = re.compile(r"</?[A-Za-z][^<>]*>|[—–…]+|[^\s—–…<]+|<")
+from runtime.wording import Context, is_abbreviation, said
+
+_TOKENS = re.compile(r"</?[A-Za-z][^<>]*>|<3|\d[\d.,]*–\d[\d.,]*%?|[—–…]+|[^\s—–…<]+|<")
 _DASHES = "—–…"
-_URL = re.compile(r"(?:https?://|www\.)\S+|\w[\w.-]*\.(?:com|org|net|edu|gov|io)(?:/\S*)?$", re.IGNORECASE)
-_MONEY = re.compile(r"([$€£])([\d.,]*\d)$")
-_LETTERS = re.compile(r"(?:[A-Za-z]\.){2,}$")
-_CURRENCIES = {"$": "dollars", "€": "euros", "£": "pounds"}
-_ABBREVIATIONS = {
-    "dr.": "doctor",
-    "e.g.": "for example",
-    "etc.": "et cetera",
-    "i.e.": "that is",
-    "mr.": "mister",
-    "mrs.": "missis",
-    "ms.": "miz",
-    "prof.": "professor",
-    "st.": "saint",
-    "vs.": "versus",
-}
-_SYMBOLS = {"&": " and ", "@": " at ", "%": " percent", "+": " plus ", "=": " equals ", "/": " slash "}
+_SYMBOLS = "&@%+=/"
+"""Signs that are said."""
+_BEFORE_A_NUMBER = "$€£-−+#~"
 _PAUSES = ",;:.!?"
 
 
@@ -73,61 +62,66 @@ def spoken_text(text: str) -> SpokenText:
         pieces.append(piece)
         origin.extend([max(0, len(words) - 1)] * len(piece))
 
-    for match in _TOKENS.finditer(text):
-        token = match.group()
-        span = _core(token)
-        if span is None or token.startswith("<"):
-            pause = _pause(token)
+    tokens = [_Token.of(match) for match in _TOKENS.finditer(text)]
+    cores = [token.core for token in tokens]
+    for i, token in enumerate(tokens):
+        if not token.core:
+            pause = _pause(token.trailing)
             if pause and pieces:
                 append(pause)
             continue
-        core = token[span[0] : span[1]]
-        if any(unicodedata.category(c)[0] == "L" and "LATIN" not in unicodedata.name(c, "") for c in core):
-            unreadable.append(core)
+        if any(
+            unicodedata.category(c)[0] == "L" and "LATIN" not in unicodedata.name(c, "") for c in token.core
+        ):
+            unreadable.append(token.core)
             continue
-        trailing = token[span[1] :]
-        words.append(WrittenWord(match.start() + span[0], match.start() + span[1]))
+        words.append(WrittenWord(token.start, token.start + len(token.core)))
         if pieces:
             pieces.append(" ")
             origin.append(max(0, len(words) - 2))
-        append(_spoken_word(core, trailing))
-        append(_pause(trailing if not _is_abbreviation(core, trailing) else trailing[1:]))
+        context = Context(cores[i - 1] if i else "", cores[i + 1] if i + 1 < len(cores) else "")
+        dotted = token.trailing.startswith(".") and is_abbreviation(token.core, context)
+        append(said(token.core, dotted, context))
+        append(_pause(token.trailing[1:] if dotted else token.trailing))
     return SpokenText("".join(pieces), tuple(words), tuple(origin), tuple(unreadable))
+
+
+@dataclass(frozen=True)
+class _Token:
+    """What stands between two spaces."""
+
+    start: int
+    """First character of the core in the text."""
+    core: str
+    """The word in it; empty if there is none."""
+    trailing: str
+    """What stands behind the core."""
+
+    @classmethod
+    def of(cls, match: re.Match[str]) -> "_Token":
+        token = match.group()
+        span = None if token.startswith("<") else _core(token)
+        if span is None:
+            return cls(match.start(), "", "" if token.startswith("<") else token)
+        return cls(match.start() + span[0], token[span[0] : span[1]], token[span[1] :])
+
+
+def _is_latin(word: str) -> bool:
+    return not any(unicodedata.category(c)[0] == "L" and "LATIN" not in unicodedata.name(c, "") for c in word)
 
 
 def _core(token: str) -> tuple[int, int] | None:
     """Where the token's word lies, without the punctuation around it."""
     sounding = [i for i, c in enumerate(token) if unicodedata.category(c)[0] in "LN" or c in _SYMBOLS]
-    if not any(unicodedata.category(token[i])[0] in "LN" for i in sounding) and token not in _SYMBOLS:
+    if not any(unicodedata.category(token[i])[0] in "LN" for i in sounding) and token not in tuple(_SYMBOLS):
         return None
     start, end = sounding[0], sounding[-1] + 1
-    while end < len(token) and unicodedata.category(token[end])[0] == "M":
+    while end < len(token) and (unicodedata.category(token[end])[0] == "M" or token[end] == "°"):
         end += 1
-    if start and token[start - 1] in _CURRENCIES:
+    signed = token[start - 1] in _BEFORE_A_NUMBER and token[start].isdigit() if start else False
+    if signed or (start and token[start - 1] == "#"):
         start -= 1
     return start, end
-
-
-def _is_abbreviation(core: str, trailing: str) -> bool:
-    return trailing.startswith(".") and (
-        f"{core}.".lower() in _ABBREVIATIONS or _LETTERS.match(f"{core}.") is not None
-    )
-
-
-def _spoken_word(core: str, trailing: str) -> str:
-    if _is_abbreviation(core, trailing):
-        return _ABBREVIATIONS.get(f"{core}.".lower()) or core.replace(".", " ").strip()
-    if money := _MONEY.match(core):
-        return f"{money[2]} {_CURRENCIES[money[1]]}"
-    if _URL.match(core):
-        core = re.sub(r"^(https?://)?(www\.)?", "", core, flags=re.IGNORECASE).rstrip("/")
-        core = core.replace(".", " dot ").replace("-", " dash ")
-    elif "@" in core:
-        core = core.replace(".", " dot ")
-    for sign, name in _SYMBOLS.items():
-        core = core.replace(sign, name)
-    kept = (c if unicodedata.category(c)[0] in "LNM" or c in " .,:'’-" else " " for c in core)
-    return unicodedata.normalize("NFC", " ".join("".join(kept).replace("’", "'").split()))
 
 
 def _pause(signs: str) -> str:

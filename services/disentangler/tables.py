@@ -203,9 +203,9 @@ _PITCH_HZ: Mapping[str, Mapping[str, float]] = {
     "": {"female": 200.0, "male": 118.0, "": 160.0},
 }
 _FORMANT_SHIFT: Mapping[str, float] = {"female": 0.15, "male": 0.0, "": 0.08}
-_CHILD_FORMANT_SHIFT = 0.28
-"""log2. Women's formants lie some 17 % above men's (0.23), children's a third (0.4). About two thirds of that
-are taken: the pitch says the rest, and speech is understood better."""
+_CHILD_FORMANT_SHIFT = 0.22
+"""log2. Women's formants lie some 17 % above men's (0.23), children's a third (0.4). A half to two thirds of
+that are taken: the pitch says the rest, and a machine that learned from adults understands more."""
 _AGES: Mapping[str, Manner] = {
     "child": Manner(Voice(pitch_range=0.2, rate=-0.05), Face(head_motion=0.3)),
     "young": Manner(),

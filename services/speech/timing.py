@@ -12,6 +12,8 @@ from runtime.espeak import Sound
 
 VOWELS = frozenset("aeiouyɐɑɒæʌəɚɛɜɝɪɨɔʊʉøœɵ")
 _STOPS = frozenset("pbtdkɡgʔ")
+_FINAL_STRETCH = 1.12
+"""Speech slows down before a pause (Klatt 1976); espeak-ng does a part of that itself."""
 _JITTER = 0.03
 """Standard deviation of the length of a sound, as a share of it: no two are alike in a live voice."""
 
@@ -52,11 +54,27 @@ def timeline(
     """
     planned = np.array([0.0, *(p.end_s for p in phonemes)])
     jitter = rng.normal(1.0, _JITTER, len(phonemes))
+    final = _before_pauses(phonemes)
     lengths = [
-        (p.end_s - p.start_s) * 2.0 ** -(rate * _share(p.ipa)) * (2.0**pause if not p.ipa else jitter[i])
+        (p.end_s - p.start_s)
+        * 2.0 ** -(rate * _share(p.ipa))
+        * (2.0**pause if not p.ipa else jitter[i])
+        * (_FINAL_STRETCH if i in final else 1.0)
         for i, p in enumerate(phonemes)
     ]
     return Timeline(planned, np.concatenate([[0.0], np.cumsum(lengths)]))
+
+
+def _before_pauses(phonemes: Sequence[content_pb2.Phoneme]) -> set[int]:
+    """Places of the sounds from the last vowel before each pause, and before the end, on."""
+    found: set[int] = set()
+    for i, phoneme in enumerate(phonemes):
+        if phoneme.ipa and (i + 1 == len(phonemes) or not phonemes[i + 1].ipa):
+            place = i
+            while place > 0 and not VOWELS.intersection(phonemes[place].ipa) and phonemes[place - 1].ipa:
+                place -= 1
+            found.update(k for k in range(place, i + 1) if not _STOPS.intersection(phonemes[k].ipa))
+    return found
 
 
 def _share(ipa: str) -> float:

@@ -6,26 +6,7 @@ import numpy as np
 import pytest
 
 from runtime.errors import InvalidInput, TooMuch
-from runtime.spoken_text import spoken_text
 from tests.speech.conftest import planned
-
-
-@pytest.mark.parametrize(
-    ("written", "read"),
-    [
-        ("Dr. Smith", "doctor Smith"),
-        ("e.g. tea", "for example tea"),
-        ("It cost $5", "It cost 5 dollars"),
-        ("https://www.example.com/help", "example dot com slash help"),
-        ("Good 😊 day", "Good day"),
-        ("<speak>Hello <break time='1s'/>there</speak>", "Hello there"),
-        ("a\x00\x07b\x1bc", "a b c"),
-        ("3.5 km", "3.5 km"),
-        ("at 10:30", "at 10:30"),
-    ],
-)
-def test_signs_are_read_or_left_out(written, read):
-    assert spoken_text(written).text == read
 
 
 @pytest.mark.parametrize("text", ["", "?!…", "😊", "\x00\x07", "Привет", "<break/>"])

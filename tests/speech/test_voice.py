@@ -5,15 +5,16 @@ import warnings
 from itertools import pairwise
 
 import numpy as np
+import pyloudnorm
 import pytest
 from pocketsphinx import Decoder
 from scipy.signal import resample_poly
 
 from runtime.espeak import espeak
-from services.speech.blocks import OVERLAP, Block, blocks, crossfaded
+from services.speech.blocks import HOP, OVERLAP, Block, blocks, crossfaded
 from services.speech.loudness import loudness
 from services.speech.prosody import Sounding
-from services.speech.timing import source_times
+from services.speech.timing import source_times, timeline
 from tests.speech.conftest import planned
 
 with warnings.catch_warnings():
@@ -127,6 +128,46 @@ def test_loudness_of_the_standard_tone():
         tone = np.sin(2 * np.pi * 997 * np.arange(2 * rate) / rate)
         assert loudness(tone, rate) == pytest.approx(-3.01, abs=0.05)
     assert loudness(np.zeros(rate), rate) == -math.inf
+
+
+@pytest.mark.parametrize("rate", [16000, 24000, 48000])
+def test_loudness_agrees_with_pyloudnorm(rate):
+    reading = espeak().speak(TEXT, pitch_range=50)
+    samples = resample_poly(reading.samples / 32768, rate // 50, reading.sample_rate // 50)
+    expected = pyloudnorm.Meter(rate).integrated_loudness(samples)
+    assert loudness(samples, rate) == pytest.approx(expected, abs=0.2)
+
+
+async def test_there_are_no_clicks_at_joins(speak):
+    spoken = await speak(planned(TEXT + " So far, so good, she said to us at last."), seed=1)
+    segment = spoken.segments[0]
+    sounds = [Sounding(p.ipa, p.stress, p.start_s, p.end_s) for p in segment.phonemes]
+    cuts = [block.end * HOP for block in blocks(sounds, int(segment.duration_s * RATE / HOP) + 1)][:-1]
+    jumps = np.abs(np.diff(spoken.samples))
+    assert len(cuts) >= 3
+    for cut in cuts:
+        assert jumps[cut - OVERLAP : cut + OVERLAP].max() < 2 * np.percentile(jumps, 99.5)
+
+
+async def test_breath_is_taken_in_a_long_pause_and_heard_more_in_a_breathy_voice(speak):
+    plan = planned("Well, I was there.")
+    plain, breathy = [await speak(plan, voice={"pause": 2, "breathiness": b}, seed=1) for b in (0, 1)]
+
+    def level(spoken, from_s, to_s):
+        comma = next(p for p in spoken.segments[0].phonemes if not p.ipa and p.start_s)
+        at = [int((t + (comma.start_s if t >= 0 else comma.end_s)) * RATE) for t in (from_s, to_s)]
+        return 10 * math.log10(np.mean(spoken.samples[at[0] : at[1]] ** 2) + 1e-12)
+
+    assert level(plain, -0.2, -0.1) > -75
+    assert level(breathy, 0.07, 0.12) > level(plain, 0.07, 0.12) + 6
+
+
+def test_speech_slows_down_before_a_pause():
+    plan = planned("We saw a man, and then a man sang.")
+    line = timeline(plan.phonemes, 0.0, 0.0, np.random.default_rng(0))
+    stretched = np.diff(line.spoken) / np.diff(line.planned)
+    ends = [i for i, p in enumerate(plan.phonemes[:-1]) if p.ipa and not plan.phonemes[i + 1].ipa]
+    assert stretched[[*ends, -1]].mean() > stretched.mean() + 0.05
 
 
 def test_blocks_cover_all_frames_and_cut_where_it_is_voiceless():

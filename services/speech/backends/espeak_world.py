@@ -13,15 +13,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from empatheia.common.v1 import content_pb2, service_pb2, style_pb2
+from empatheia.common.v1 import content_pb2, service_pb2
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from scipy.signal import resample_poly
 
-from runtime.espeak import Spoken, espeak, voices
+from runtime.espeak import SOURCE_PITCH_HZ, Spoken, espeak, voices
 from runtime.spoken_text import spoken_text
 from services.speech.backends import Manner, SpeechBackend, Take
 from services.speech.blocks import HOP, OVERLAP, Block, blocks, crossfaded
+from services.speech.breath import add, breaths
+from services.speech.hiss import coloured, kept
 from services.speech.loudness import limited, loudness
 from services.speech.prosody import FRAME_S, Sounding, pitch
 from services.speech.timbre import Timbre
@@ -33,8 +35,7 @@ with warnings.catch_warnings():
     import pyworld
 
 SAMPLE_RATE = 24000
-_SOURCE_PITCH_HZ = 89.0
-"""Pitch of the source: espeak-ng's own median, measured."""
+_MOST_FORMANTS = 1.6
 _MARGIN_S = 0.05
 """Sound around a stretch that WORLD's windows reach into."""
 _CONTEXT = 8
@@ -82,47 +83,59 @@ class EspeakWorldBackend(SpeechBackend):
         samples = round((float(line.spoken[-1]) or segment.duration_s) * SAMPLE_RATE)
         spoken = as_spoken(segment, line, samples / SAMPLE_RATE, pause / SAMPLE_RATE)
         if any(phoneme.ipa for phoneme in segment.phonemes):
-            sound = self._sound(segment, spoken, line, controls, manner.language, rng, stopped)
-        else:
-            sound = iter([np.zeros(samples, np.int16)])
-        return Take(spoken, _followed(sound, np.zeros(pause, np.int16)))
+            return Take(spoken, self._sound(segment, spoken, line, manner, rng, stopped))
+        return Take(spoken, iter([np.zeros(samples + pause, np.int16)]))
 
     def _sound(
         self,
         segment: content_pb2.ContentSegment,
         spoken: content_pb2.ContentSegment,
         line: Timeline,
-        controls: style_pb2.VoiceControls,
-        language: str,
+        manner: Manner,
         rng: np.random.Generator,
         stopped: threading.Event,
     ) -> Iterator[NDArray[np.int16]]:
-        """The samples of a segment that has something to say."""
+        """The samples of a segment that has something to say, and of the pause after it."""
+        controls = manner.style.voice
         total = round(spoken.duration_s * SAMPLE_RATE)
         frames = math.ceil(total / HOP) + 1
-        reading = espeak().speak(spoken_text(segment.text).text, voice=language)
+        formants = min(_MOST_FORMANTS, 2.0**controls.formant_shift)
+        reading = espeak().speak(spoken_text(segment.text).text, voice=manner.language, formants=formants)
         source = _resampled(reading)
         planned = line.to_planned(np.arange(frames, dtype=np.float64) * FRAME_S)
         moments = np.interp(planned, *source_times(segment.phonemes, reading.sounds))
-        sounds = [Sounding(p.ipa, p.stress, p.start_s, p.end_s) for p in spoken.phonemes]
+        names = [word.text for word in segment.words]
+        sounds = [
+            Sounding(p.ipa, p.stress, p.start_s, p.end_s, names[p.word] if 0 <= p.word < len(names) else "")
+            for p in spoken.phonemes
+        ]
         melody = pitch(sounds, segment.text, controls, frames, rng)
         timbre = Timbre(controls, self._reference, SAMPLE_RATE)
+        hiss = coloured(source, timbre.gain)
         gain = self._gain(source, controls.energy_db)
 
         def made() -> Iterator[tuple[Block, NDArray[np.float64]]]:
             for block in blocks(sounds, frames):
                 if stopped.is_set():
                     return
-                yield block, self._block(block, source, moments, melody, timbre) * gain
+                yield block, self._block(block, source, hiss, moments, melody, timbre) * gain
 
+        wanted = 10 ** ((self._options.loudness_lufs + controls.energy_db) / 20)
+        breath = list(breaths(sounds, controls.breathiness, wanted, spoken.pause_s, SAMPLE_RATE, rng))
         position = 0
         for samples in crossfaded(made()):
             piece = samples[: total - position]
             _fade(piece, position, total)
+            add(breath, piece, position)
             position += len(piece)
             yield limited(piece)
+        pause = np.zeros(round(spoken.pause_s * SAMPLE_RATE))
+        if not stopped.is_set():
+            add(breath, pause, total)
+        yield limited(pause)
 
     def _gain(self, source: NDArray[np.float64], energy_db: float) -> float:
+        """Factor that brings the segment to its loudness."""
         measured = loudness(source, SAMPLE_RATE)
         if measured == -math.inf:
             return 1.0
@@ -132,6 +145,7 @@ class EspeakWorldBackend(SpeechBackend):
         self,
         block: Block,
         source: NDArray[np.float64],
+        hiss: NDArray[np.float64],
         moments: NDArray[np.float64],
         melody: NDArray[np.float64],
         timbre: Timbre,
@@ -150,11 +164,12 @@ class EspeakWorldBackend(SpeechBackend):
         f0 = np.where(voiced, melody[wanted], 0.0)
         samples = pyworld.synthesize(
             f0,
-            np.ascontiguousarray(timbre.envelope(envelope, voiced)),
+            np.ascontiguousarray(timbre.envelope(envelope)),
             np.ascontiguousarray(timbre.aperiodicity(noise)),
             SAMPLE_RATE,
             FRAME_S * 1000,
         )
+        samples = kept(samples, hiss, np.round(moments[wanted] * SAMPLE_RATE).astype(int), voiced)
         begin = _CONTEXT * HOP - (OVERLAP if block.start else 0)
         end = (_CONTEXT + block.end - block.start) * HOP + (0 if block.last else OVERLAP)
         cut: NDArray[np.float64] = samples[begin:end]
@@ -176,14 +191,9 @@ def _analyse(
     end = int((moments[-1] + _MARGIN_S) * SAMPLE_RATE)
     part = np.ascontiguousarray(np.pad(source[start:end], (0, max(0, end - max(start, len(source))))))
     times = moments - start / SAMPLE_RATE
-    f0 = np.full(len(moments), _SOURCE_PITCH_HZ)
+    f0 = np.full(len(moments), float(SOURCE_PITCH_HZ))
     power = pyworld.cheaptrick(part, f0, times, SAMPLE_RATE)
     return power, pyworld.d4c(part, f0, times, SAMPLE_RATE)
-
-
-def _followed(sound: Iterator[NDArray[np.int16]], pause: NDArray[np.int16]) -> Iterator[NDArray[np.int16]]:
-    yield from sound
-    yield pause
 
 
 def _fade(piece: NDArray[np.float64], position: int, total: int) -> None:
