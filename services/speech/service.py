@@ -156,10 +156,12 @@ def rechunked(blocks: Iterator[NDArray[np.int16]], size: int) -> Iterator[NDArra
 
 
 def shifted(segment: content_pb2.ContentSegment, by_s: float) -> content_pb2.ContentSegment:
-    """Puts a segment on the speech clock, in place."""
-    items: list[Timed] = [*segment.words, *segment.phonemes, *segment.visemes]
+    """A segment on the speech clock; a copy, since the backend still reads the one that it gave."""
+    moved = content_pb2.ContentSegment()
+    moved.CopyFrom(segment)
+    items: list[Timed] = [*moved.words, *moved.phonemes, *moved.visemes]
     for item in items:
         item.start_s += by_s
         item.end_s += by_s
-    segment.start_s = by_s
-    return segment
+    moved.start_s = by_s
+    return moved
