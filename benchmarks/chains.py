@@ -22,6 +22,7 @@ from agents import emotion_cause, empathetic_response, event_scenario, response_
 from agents.step import Evidence, StepContext, StepResult, UtteranceData
 from runtime.clients.in_process import InProcessTransport
 from runtime.clients.transport import CallKey, Transport
+from runtime.errors import InvalidInput
 from runtime.rpc import PERCEIVE
 from runtime.settings import load_settings
 from services.perception.service import PerceptionService
@@ -57,6 +58,8 @@ class Chain:
     steps: list[StepResult]
     first_sentence_s: float
     total_s: float
+    context: StepContext
+    """What the last step could look at."""
 
 
 def samples(path: Path, number: int, seed: int, cut: Cut = "random") -> list[Sample]:
@@ -69,9 +72,11 @@ def samples(path: Path, number: int, seed: int, cut: Cut = "random") -> list[Sam
         cut: After which of the person's utterances: a random one, the last, or the first.
 
     Raises:
-        InvalidInput: See `corpus.load`.
+        InvalidInput: See `corpus.load`; also if it knows no emotions.
     """
-    conversations = corpus.load(path)
+    conversations = [one for one in corpus.load(path) if one.emotion]
+    if not conversations:
+        raise InvalidInput.of("--data", f"{path} does not say what people felt", reason="BAD_DATA")
     chance = random.Random(seed)
     chance.shuffle(conversations)
     return [_cut(one, cut, chance) for one in conversations[:number]]
@@ -108,7 +113,7 @@ async def chain(transport: Transport, sample: Sample, turn_id: str, seed: int) -
         first.append(time.monotonic() - began)
 
     context.steps.append(await empathetic_response.write(context, on_text, on_sentence))
-    return Chain(context.steps, first[0], time.monotonic() - began)
+    return Chain(context.steps, first[0], time.monotonic() - began, context)
 
 
 async def _perceive(transport: Transport, sample: Sample, turn_id: str) -> Any:

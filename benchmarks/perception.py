@@ -16,7 +16,7 @@ import cv2
 from empatheia.common.v1 import media_pb2
 from empatheia.perception.v1 import perception_pb2
 
-from benchmarks.erg import calibration_error
+from benchmarks.erg_figures import calibration_error
 from benchmarks.labelled import Row, words
 from runtime import media
 from runtime.artifacts import new_turn_id

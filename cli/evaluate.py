@@ -20,49 +20,43 @@ def _group() -> None:
 def erg(
     data: Annotated[
         Path,
-        typer.Option("--data", help="jsonl(.gz): emotion, turns of role and text.", show_default=False),
+        typer.Option(
+            "--data",
+            help="Dialogues: EmpatheticDialogues or annotated turns (jsonl), AvaMERG's train.json; also .gz.",
+            show_default=False,
+        ),
     ],
     limit: Annotated[int, typer.Option("--limit", min=1, help="How many dialogues, drawn at random.")] = 100,
-    seed: Annotated[int, typer.Option("--seed", help="Of the draw.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Of the draw, and of random cuts.")] = 0,
+    cut: Annotated[
+        Literal["random", "last", "first"],
+        typer.Option("--cut", help="After which of the person's utterances a dialogue is cut."),
+    ] = "random",
+    replicas: Annotated[
+        int, typer.Option("--replicas", min=1, help="More than one: spread over so many by Ray Data.")
+    ] = 1,
+    output: Annotated[
+        Optional[Path],  # noqa: UP045 - Typer reads it at run time
+        typer.Option(
+            "--output", "-o", help="File of results, a line a dialogue; one of the home folder if not given."
+        ),
+    ] = None,
+    anew: Annotated[bool, typer.Option("--anew", help="Forget the earlier results of this run.")] = False,
     preset: Preset = None,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run the chain on dialogues whose emotion is known: accuracy, calibration, variety, evidence, speed.
+    """Run the chain on dialogues whose emotion is known: accuracy, calibration, perplexity, evidence, speed.
 
-    Perplexity and unsupported claims are not measured yet.
+    A run that was broken off goes on where it stopped; a higher --limit adds to it.
     """
-    import asyncio
+    from cli.erg import run, show
 
-    from rich.progress import Progress
-    from rich.table import Table
-
-    from benchmarks.chains import samples
-    from benchmarks.erg import evaluate
-    from cli.console import err, out
-    from cli.options import settings_of
-    from cli.start import ensure_running
-    from runtime.clients.grpc_transport import GrpcTransport
-
-    settings = settings_of(preset, config)
-    drawn = samples(data, limit, seed)
-    settings = ensure_running(settings, preset, config)
-
-    with Progress(console=err) as bar:
-        task = bar.add_task("dialogues", total=len(drawn))
-
-        async def run() -> dict[str, float | int | None]:
-            async with GrpcTransport(settings) as transport:
-                return await evaluate(transport, drawn, lambda done: bar.update(task, completed=done))
-
-        result = asyncio.run(run())
+    result = run(data, limit, seed, cut, replicas, output, anew, preset, config)
     if as_json:
         typer.echo(json.dumps(result, indent=2))
-        return
-    table = Table("measure", "value")
-    for name, value in result.items():
-        table.add_row(name, f"{value:.3f}" if isinstance(value, float) else str(value))
-    out.print(table)
+    else:
+        show(result)
 
 
 @app.command("perception")

@@ -114,6 +114,10 @@ class FakeReasoning(Fake):
         for choice in sorted(request.choices, key=lambda choice: -choice.prior):
             prior = choice.prior / total if choice.prior else 1 / len(request.choices)
             response.distribution.entries.add(label=choice.label, probability=prior)
+        if request.want_scores:
+            for choice in request.choices:
+                words = len(choice.label.split())
+                response.scores.add(label=choice.label, logprob=-3.0 * words, tokens=2 * words)
         return response
 
 
