@@ -25,6 +25,7 @@ OPTIONAL = {
     "services.avatar.backends.dreamtalk": "dreamtalk",
     "services.reasoning.backends.openai": "openai",
     "services.reasoning.backends.transformers": "transformers-llm",
+    "services.reasoning.distributed": "tuning",
     "services.reasoning.training": "tuning",
     "services.speech.backends.styletts2": "styletts2",
     "services.speech.backends.transformers_tts": "transformers-tts",
