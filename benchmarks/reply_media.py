@@ -9,7 +9,7 @@ from scipy.signal import correlate, resample_poly
 
 from benchmarks.agreement import words
 from benchmarks.av_offset import Film, mono
-from services.perception.activity import speech_spans
+from services.perception.listening import speech_spans
 from services.perception.modalities import prosody
 from services.perception.recording import SAMPLE_RATE
 from services.speech.loudness import loudness

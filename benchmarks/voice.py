@@ -13,7 +13,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from empatheia.common.v1 import affect_pb2, content_pb2, dialogue_pb2, style_pb2
+from empatheia.common.v1 import content_pb2, dialogue_pb2, style_pb2
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
@@ -150,9 +150,8 @@ def _errors(recognizer: Recognizer, speak: Callable[[str], Floats]) -> int:
         samples = samples * 10 ** ((-23.0 - loudness(samples, SAMPLE_RATE)) / 20)
         sound = np.pad(resample_poly(samples, _HEARD_RATE, SAMPLE_RATE), round(_QUIET_S * _HEARD_RATE))
         sound += np.random.default_rng(i).normal(0, _ROOM, len(sound))
-        span = affect_pb2.TimeSpan(start_s=0.0, end_s=len(sound) / _HEARD_RATE)
-        found = recognizer.transcribe(sound.astype(np.float32), [span], threading.Event())
-        wrong += heard(words(text), words(found.text))[0]
+        found = " ".join(word.text for word in recognizer.hear(sound.astype(np.float32)))
+        wrong += heard(words(text), words(found))[0]
     return wrong
 
 

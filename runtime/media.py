@@ -25,20 +25,20 @@ class Recording:
 
     header: media_pb2.MediaHeader
     data: bytearray = field(default_factory=bytearray)
-    complete: bool = False
 
 
-class MediaAssembler:
-    """Puts the media streams of a call together, and refuses what breaks the contract or the bounds."""
+class MediaChecker:
+    """Watches the media streams of a call, and refuses what breaks the contract or the bounds."""
 
     def __init__(self, max_bytes: int) -> None:
         """Sets the bound on all streams of the call together."""
         self._max_bytes = max_bytes
         self._total = 0
-        self.recordings: dict[int, Recording] = {}
+        self._bytes: dict[int, int] = {}
+        self._complete: set[int] = set()
 
     def add(self, part: media_pb2.MediaPart) -> None:
-        """Takes the next part.
+        """Checks the next part.
 
         Raises:
             InvalidInput: The part is out of place, or bytes are missing.
@@ -46,13 +46,12 @@ class MediaAssembler:
         """
         where = f"media[{part.stream_id}]"
         kind = part.WhichOneof("part")
-        recording = self.recordings.get(part.stream_id)
         if kind == "header":
-            if recording is not None:
+            if part.stream_id in self._bytes:
                 raise InvalidInput.of(where, "has a second header", reason="BAD_MEDIA_STREAM")
-            self.recordings[part.stream_id] = Recording(part.header)
+            self._bytes[part.stream_id] = 0
             return
-        if recording is None or recording.complete or kind is None:
+        if part.stream_id not in self._bytes or part.stream_id in self._complete or kind is None:
             raise InvalidInput.of(where, f"{kind or 'empty part'} out of place", reason="BAD_MEDIA_STREAM")
         if kind == "chunk":
             self._total += len(part.chunk.data)
@@ -61,23 +60,44 @@ class MediaAssembler:
                     f"{where}: more than {self._max_bytes // 1_000_000} MB of media; send less",
                     reason="MEDIA_TOO_LARGE",
                 )
-            recording.data += part.chunk.data
+            self._bytes[part.stream_id] += len(part.chunk.data)
             return
-        if len(recording.data) != part.trailer.total_bytes:
+        if self._bytes[part.stream_id] != part.trailer.total_bytes:
             raise InvalidInput.of(
                 where,
-                f"{part.trailer.total_bytes} bytes were announced, {len(recording.data)} came",
+                f"{part.trailer.total_bytes} bytes were announced, {self._bytes[part.stream_id]} came",
                 reason="BAD_MEDIA_STREAM",
             )
-        recording.complete = True
+        self._complete.add(part.stream_id)
 
-    def finish(self) -> list[Recording]:
-        """All recordings, in order of their ids.
+    def finish(self) -> None:
+        """Checks that all streams are complete.
 
         Raises:
             InvalidInput: A stream has no trailer.
         """
-        for stream_id, recording in sorted(self.recordings.items()):
-            if not recording.complete:
+        for stream_id in sorted(self._bytes):
+            if stream_id not in self._complete:
                 raise InvalidInput.of(f"media[{stream_id}]", "ended early", reason="BAD_MEDIA_STREAM")
+
+
+class MediaAssembler:
+    """Puts the media streams of a call together, and refuses what breaks the contract or the bounds."""
+
+    def __init__(self, max_bytes: int) -> None:
+        """Sets the bound on all streams of the call together."""
+        self._checker = MediaChecker(max_bytes)
+        self.recordings: dict[int, Recording] = {}
+
+    def add(self, part: media_pb2.MediaPart) -> None:
+        """Takes the next part; see `MediaChecker.add`."""
+        self._checker.add(part)
+        if part.HasField("header"):
+            self.recordings[part.stream_id] = Recording(part.header)
+        elif part.HasField("chunk"):
+            self.recordings[part.stream_id].data += part.chunk.data
+
+    def finish(self) -> list[Recording]:
+        """All recordings, in order of their ids; see `MediaChecker.finish`."""
+        self._checker.finish()
         return [recording for _, recording in sorted(self.recordings.items())]

@@ -1,60 +1,61 @@
 """Finds where somebody speaks, by energy against the background of the recording itself."""
 
 import numpy as np
-from empatheia.common.v1 import affect_pb2
 from numpy.typing import NDArray
 
-from services.perception.recording import SAMPLE_RATE
+from services.perception.recording import SAMPLE_RATE, Floats
 
-_HOP = SAMPLE_RATE // 100
-_SILENCE_DB = -55.0
+HOP = SAMPLE_RATE // 100
+"""Samples in 10 ms, for which one level is taken."""
+SILENCE_DB = -55.0
 """Below this level (re full scale) nothing is taken for speech, whatever the background."""
+UNDER_PEAK_DB = 32.0
+"""How far below the loudest speech other speech of the same person may be."""
 _OVER_FLOOR_DB = 8.0
-_UNDER_PEAK_DB = 32.0
-_BRIDGE_S = 0.3
-_MIN_S = 0.1
-_MARGIN_S = 0.1
+_BRIDGE = 30
+_SHORTEST = 10
 
 
-def level_db(sound: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Level of each 10 ms in decibels re full scale, over a window of 30 ms; shape (samples // 160,)."""
-    count = len(sound) // _HOP
-    power = (sound[: count * _HOP].reshape(count, _HOP) ** 2).mean(axis=1)
-    padded = np.pad(power, 1, mode="edge") if count else power
-    smooth = np.convolve(padded, np.ones(3) / 3, mode="valid") if count else power
-    result: NDArray[np.float32] = (10 * np.log10(smooth + 1e-10)).astype(np.float32)
-    return result
+def powers(sound: Floats) -> NDArray[np.float64]:
+    """Mean power of each 10 ms, (samples // 160,)."""
+    count = len(sound) // HOP
+    power: NDArray[np.float64] = (sound[: count * HOP].reshape(count, HOP).astype(np.float64) ** 2).mean(
+        axis=1
+    )
+    return power
 
 
-def speech_spans(sound: NDArray[np.float32]) -> list[affect_pb2.TimeSpan]:
-    """Parts of a recording (16 kHz) that hold speech, in order; empty if there are none.
+def levels(power: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Levels in decibels re full scale, smoothed over 30 ms, from `powers`; same shape."""
+    if not len(power):
+        return power
+    smooth = np.convolve(np.pad(power, 1, mode="edge"), np.ones(3) / 3, mode="valid")
+    return np.asarray(10 * np.log10(smooth + 1e-10))
 
-    A part is louder than the quietest tenth of the recording and not far below its loudest. Gaps up to
-    0.3 s are bridged, parts under 0.1 s dropped, and 0.1 s is kept on both sides.
+
+def threshold_db(level: NDArray[np.float64]) -> float:
+    """The level above which there is speech; infinite where nothing stands out.
+
+    Louder than the quietest tenth, and not far below the loudest.
     """
-    level = level_db(sound)
     if not len(level):
-        return []
+        return np.inf
     floor, peak = np.percentile(level, (10, 98))
-    threshold = max(_SILENCE_DB, min(floor + _OVER_FLOOR_DB, peak - 3), peak - _UNDER_PEAK_DB)
     if peak - floor < _OVER_FLOOR_DB:
-        threshold = np.inf
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], (level > threshold).astype(np.int8), [0]))))
-    joined: list[list[float]] = []
-    for start, end in zip(edges[::2] / 100, edges[1::2] / 100, strict=True):
-        if joined and start - joined[-1][1] < _BRIDGE_S:
-            joined[-1][1] = end
+        return np.inf
+    return float(max(SILENCE_DB, min(floor + _OVER_FLOOR_DB, peak - 3), peak - UNDER_PEAK_DB))
+
+
+def runs(active: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Where something is active, as [first, end) in frames.
+
+    Gaps up to 0.3 s are bridged, what is shorter than 0.1 s is dropped.
+    """
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], active.astype(np.int8), [0]))))
+    joined: list[tuple[int, int]] = []
+    for start, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+        if joined and start - joined[-1][1] < _BRIDGE:
+            joined[-1] = (joined[-1][0], end)
         else:
-            joined.append([start, end])
-    length = len(sound) / SAMPLE_RATE
-    return [
-        affect_pb2.TimeSpan(start_s=max(0.0, start - _MARGIN_S), end_s=min(length, end + _MARGIN_S))
-        for start, end in joined
-        if end - start >= _MIN_S
-    ]
-
-
-def is_silent(sound: NDArray[np.float32]) -> bool:
-    """Whether there is nothing but silence."""
-    level = level_db(sound)
-    return not len(level) or float(level.max()) < _SILENCE_DB
+            joined.append((start, end))
+    return [run for run in joined if run[1] - run[0] >= _SHORTEST]

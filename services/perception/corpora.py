@@ -14,13 +14,14 @@ from empatheia.common.v1 import media_pb2
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
-from services.perception.activity import speech_spans
+from services.perception.backends import Track
 from services.perception.fitting import Part
+from services.perception.listening import Listener
 from services.perception.modalities import faces, prosody
 from services.perception.modalities.sentences import Encoder
 from services.perception.modalities.text import joined
 from services.perception.model import Floats
-from services.perception.recording import SAMPLE_RATE, decode
+from services.perception.recording import decode
 
 _LOG = logging.getLogger(__name__)
 _BATCH = 64
@@ -93,12 +94,34 @@ def voices(folder: Path) -> Corpus:
     )
 
 
+class _Longest(Track):
+    """Keeps the longest stretch of speech: these recordings hold one sentence each."""
+
+    def __init__(self) -> None:
+        self._fed: list[Floats] = []
+        self.sound = np.zeros(0, np.float32)
+
+    def begin(self, start_s: float) -> None:
+        self._fed = []
+
+    def feed(self, samples: Floats) -> None:
+        self._fed.append(samples)
+
+    def end(self, keep: bool) -> None:
+        stretch = np.concatenate(self._fed) if self._fed else self.sound[:0]
+        if keep and len(stretch) > len(self.sound):
+            self.sound = stretch
+
+
 def _voice(path: Path) -> Floats:
-    sound = decode(path.read_bytes(), media_pb2.MediaHeader(file_name=path.name), "file", 60).sound
+    """Features of the voice, found as it is when the judge is used."""
+    sound = decode(path.read_bytes(), media_pb2.MediaHeader(file_name=path.name), "file", 60).samples
     assert sound is not None
-    spans = speech_spans(sound)
-    start, end = (spans[0].start_s, spans[-1].end_s) if spans else (0.0, len(sound) / SAMPLE_RATE)
-    return prosody.features(prosody.contours(sound[int(start * SAMPLE_RATE) : int(end * SAMPLE_RATE)]))
+    longest = _Longest()
+    listener = Listener([longest])
+    listener.add(sound)
+    listener.finish()
+    return prosody.features(prosody.contours(longest.sound if len(longest.sound) else sound))
 
 
 def faces_of(folder: Path) -> Corpus:

@@ -1,16 +1,30 @@
 """What one modality says of a person, before it goes on the wire."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from empatheia.common.v1 import affect_pb2
+from empatheia.perception.v1 import perception_pb2
 from numpy.typing import NDArray
 
 from runtime.emotions import CLASS_OF_LABEL, CLASSES, LABELS, class_distribution
 from services.perception.circumplex import AROUSAL, VALENCE
 
 _SIZE = {klass: sum(1 for c in CLASS_OF_LABEL.values() if c == klass) for klass in CLASSES}
+
+
+_MOST_MOMENTS = 240
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A judgement of one stretch of time."""
+
+    start_s: float
+    end_s: float
+    classes: Mapping[str, float]
+    """Distribution over the 7 classes."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +48,8 @@ class Judgement:
     trust: float = 1.0
     """How sure it is that the input was rightly read: words that were heard may have been misheard."""
     elapsed_ms: float = 0.0
+    course: tuple[Moment, ...] = ()
+    """How the judgement went over time."""
 
     @property
     def present(self) -> bool:
@@ -48,8 +64,13 @@ class Judgement:
     @property
     def confidence(self) -> float:
         """0 for a flat distribution over the classes, 1 for certainty; times `trust`."""
-        chance = 1 / len(CLASSES)
-        return self.trust * max(0.0, (max(self.classes.values()) - chance) / (1 - chance))
+        return self.trust * sureness(self.classes)
+
+
+def sureness(classes: Mapping[str, float]) -> float:
+    """0 for a flat distribution over the classes, 1 for certainty."""
+    chance = 1 / len(CLASSES)
+    return max(0.0, (max(classes.values()) - chance) / (1 - chance))
 
 
 def absent(reason: str, *notes: str) -> Judgement:
@@ -89,6 +110,25 @@ def affect(
         arousal=sum(p * AROUSAL[label] for label, p in labels.items()),
         confidence=confidence,
         evidence=evidence,
+    )
+
+
+def course(moments: Sequence[Moment]) -> list[perception_pb2.AffectMoment]:
+    """Packs a course, at most 240 moments: where there are more, neighbours are averaged."""
+    each = -(-len(moments) // _MOST_MOMENTS) or 1
+    groups = [moments[first : first + each] for first in range(0, len(moments), each)]
+    return [_moment(group) for group in groups]
+
+
+def _moment(group: Sequence[Moment]) -> perception_pb2.AffectMoment:
+    classes = {klass: sum(one.classes[klass] for one in group) / len(group) for klass in CLASSES}
+    labels = spread(classes)
+    return perception_pb2.AffectMoment(
+        span=affect_pb2.TimeSpan(start_s=group[0].start_s, end_s=group[-1].end_s),
+        classes=_distribution(classes),
+        valence=sum(p * VALENCE[label] for label, p in labels.items()),
+        arousal=sum(p * AROUSAL[label] for label, p in labels.items()),
+        confidence=sureness(classes),
     )
 
 

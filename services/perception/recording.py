@@ -4,10 +4,10 @@ Decoding runs in libav through PyAV. Only containers of the table below are open
 other files or addresses, so that a playlist in disguise can't make the service read something else.
 """
 
-import io
 import threading
 import time
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import av
 import numpy as np
@@ -18,6 +18,7 @@ from empatheia.common.v1 import media_pb2
 from numpy.typing import NDArray
 
 from runtime.errors import Cancelled, InvalidInput
+from services.perception.inflow import Inflow
 
 Floats = NDArray[np.float32]
 
@@ -28,8 +29,8 @@ _KEEPS_LENGTH = ("flac", "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
 _MAX_PIXELS = 4096 * 2304
 _MAX_DAMAGED = 0.1
 _LONG_SIDE = 640
-_FIRST_STEP_S = 0.2
-_MAX_PICTURES = 100
+STEP_S = 0.2
+"""Time from still to still, at least."""
 _DECODE_FACTOR = 2.0
 """Seconds of wall time allowed per second of the longest recording."""
 
@@ -43,71 +44,127 @@ class Picture:
     """(height, width), upright, long side at most 640 pixels."""
 
 
-@dataclass
-class Clip:
-    """A recording as it was decoded."""
+class Sink(Protocol):
+    """Takes what a recording holds, in the order in which it is decoded."""
 
-    sound: NDArray[np.float32] | None = None
-    """(samples,) at 16 kHz, mono, -1 to 1; None where there is no sound."""
-    pictures: list[Picture] = field(default_factory=list)
-    """In order of time, at most 100, at even steps of at least 0.2 s."""
-    step_s: float = _FIRST_STEP_S
-    """Time from picture to picture."""
+    def sound(self, samples: Floats) -> None:
+        """The next samples, at 16 kHz, mono, -1 to 1."""
+
+    def picture(self, picture: Picture) -> None:
+        """The next still, at least 0.2 s after the one before."""
+
+
+@dataclass
+class Summary:
+    """What is known of a recording once it was decoded."""
+
+    audio_s: float = 0.0
     video_s: float = 0.0
+    pictures: int = 0
     notes: list[str] = field(default_factory=list)
 
+
+@dataclass
+class Clip:
+    """A whole recording, for trainings and tests."""
+
+    blocks: list[Floats] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
+    summary: Summary = field(default_factory=Summary)
+
+    def picture(self, picture: Picture) -> None:
+        """See `Sink`."""
+        self.pictures.append(picture)
+
+    def sound(self, samples: Floats) -> None:
+        """See `Sink`."""
+        self.blocks.append(samples)
+
     @property
-    def audio_s(self) -> float:
-        """Length of the sound."""
-        return 0.0 if self.sound is None else len(self.sound) / SAMPLE_RATE
+    def samples(self) -> Floats | None:
+        """All of the sound, (samples,); None where there is none."""
+        return np.concatenate(self.blocks) if self.blocks else None
 
 
-def decode(
-    data: bytes | bytearray,
+def decode(data: bytes | bytearray, header: media_pb2.MediaHeader, where: str, max_s: float) -> Clip:
+    """Decodes a whole recording; see `decode_into`."""
+    inflow = Inflow()
+    inflow.write(bytes(data))
+    inflow.end()
+    clip = Clip()
+    clip.summary = decode_into(clip, inflow, header, where, max_s)
+    return clip
+
+
+def decode_into(
+    sink: Sink,
+    inflow: Inflow,
     header: media_pb2.MediaHeader,
     where: str,
     max_s: float,
     stopped: threading.Event | None = None,
-) -> Clip:
-    """Decodes a whole recording.
+) -> Summary:
+    """Decodes a recording while it arrives.
 
     Args:
-        data: The file.
+        sink: Gets sound and stills.
+        inflow: The file's bytes.
         header: What its sender said of it.
         where: Field for messages: "media[0]".
         max_s: Longest recording that is taken.
-        stopped: Ends the work early.
+        stopped: Ends the work early, together with `inflow.stop`.
 
     Raises:
         Cancelled: `stopped` was set.
         InvalidInput: It can't be read, is cut short, holds nothing, or is too long.
     """
     name = f"{header.file_name!r} " if header.file_name else ""
-    if not data:
+    start = inflow.head(12)
+    if not start:
+        _leave_if(stopped, where)
         raise InvalidInput.of(where, f"{name}is empty (0 bytes)", reason="EMPTY_MEDIA")
-    if data[:4] == b"RIFF" and len(data) >= 12 and _riff_bytes(data) > len(data):
-        raise InvalidInput.of(
-            where,
-            f"{name}is cut short: {len(data)} of {_riff_bytes(data)} bytes are there; send the whole file",
-            reason="TRUNCATED_MEDIA",
-        )
-    options = {"format_whitelist": _FORMATS, "protocol_whitelist": "none"}
+    # A second of media is enough to tell the streams apart; by default five would be waited for.
+    options = {"format_whitelist": _FORMATS, "protocol_whitelist": "none", "analyzeduration": "1000000"}
     try:
-        container = av.open(io.BytesIO(data), "r", options=options)
+        container = av.open(inflow.file(), "r", options=options)
     except (FFmpegError, ValueError, OSError) as error:
+        _leave_if(stopped, where)
+        _whole_riff(start, inflow, where, name)
         raise InvalidInput.of(
             where,
             f"{name}can't be read as sound or video; send wav, flac, mp3, ogg/opus, webm, mp4 or mpg, whole",
             reason="UNREADABLE_MEDIA",
         ) from error
     with container:
-        return _Reader(container, header, where, name, max_s, stopped).read()
+        summary = _Reader(container, inflow, sink, header, where, name, max_s, stopped).read()
+    _whole_riff(start, inflow, where, name)
+    return summary
+
+
+def _leave_if(stopped: threading.Event | None, where: str) -> None:
+    if stopped is not None and stopped.is_set():
+        raise Cancelled(f"{where}: no longer wanted", reason="CANCELLED")
+
+
+def _whole_riff(start: bytes, inflow: Inflow, where: str, name: str) -> None:
+    """Checks that a WAV or AVI file is as long as it says; programs that stream write 0 or 2^32 - 1 there."""
+    declared = int.from_bytes(start[4:8], "little")
+    if start[:4] != b"RIFF" or len(start) < 12 or declared in (0, 0xFFFFFFFF):
+        return
+    if declared + 8 > inflow.received:
+        raise InvalidInput.of(
+            where,
+            f"{name}is cut short: {inflow.received} of {declared + 8} bytes are there; send the whole file",
+            reason="TRUNCATED_MEDIA",
+        )
 
 
 class _Reader:
     def __init__(
         self,
         container: InputContainer,
+        inflow: Inflow,
+        sink: Sink,
         header: media_pb2.MediaHeader,
         where: str,
         name: str,
@@ -115,19 +172,21 @@ class _Reader:
         stopped: threading.Event | None,
     ) -> None:
         self._container = container
+        self._inflow = inflow
+        self._sink = sink
         self._header = header
         self._where = where
         self._name = name
         self._max_s = max_s
         self._stopped = stopped
-        self._clip = Clip()
+        self._summary = Summary()
         self._resampler = AudioResampler("fltp", rate=SAMPLE_RATE)
-        self._blocks: list[NDArray[np.float32]] = []
         self._samples = 0
+        self._heard = False
         self._start_s: float | None = None
         self._next_s = 0.0
 
-    def read(self) -> Clip:
+    def read(self) -> Summary:
         audio = next(iter(self._container.streams.audio), None)
         video = next((s for s in self._container.streams.video if not _is_cover(s)), None)
         if self._header.kind == media_pb2.MEDIA_KIND_AUDIO:
@@ -153,7 +212,8 @@ class _Reader:
         return self._finish(declared)
 
     def _decode(self, streams: list[av.audio.AudioStream | av.video.VideoStream]) -> None:
-        give_up = time.monotonic() + 10 + _DECODE_FACTOR * self._max_s
+        # What the sender takes to send it doesn't count.
+        give_up = time.monotonic() - self._inflow.waited_s + 10 + _DECODE_FACTOR * self._max_s
         packets = damaged = 0
         for packet in self._packets(streams):
             packets += 1
@@ -165,14 +225,13 @@ class _Reader:
                         self._see(frame)
             except (FFmpegError, ValueError):
                 damaged += 1
-            if self._stopped is not None and self._stopped.is_set():
-                raise Cancelled(f"{self._where}: no longer wanted", reason="CANCELLED")
-            if time.monotonic() > give_up:
+            _leave_if(self._stopped, self._where)
+            if time.monotonic() - self._inflow.waited_s > give_up:
                 raise self._refused("takes too long to decode; send it in a simpler format", "TOO_COMPLEX")
         if damaged > max(1, _MAX_DAMAGED * packets):
             raise self._refused(f"is damaged ({damaged} of {packets} packets)", "DAMAGED_MEDIA")
         if damaged:
-            self._clip.notes.append(f"{self._name}{damaged} damaged packets of {packets} skipped")
+            self._summary.notes.append(f"{self._name}{damaged} damaged packets of {packets} skipped")
 
     def _packets(self, streams: list[av.audio.AudioStream | av.video.VideoStream]):  # type: ignore[no-untyped-def]
         try:
@@ -181,16 +240,17 @@ class _Reader:
             raise self._refused("breaks off in the middle, or is damaged", "DAMAGED_MEDIA") from error
 
     def _hear(self, frame: av.AudioFrame) -> None:
+        self._heard = True
         for block in self._resampler.resample(frame):
-            self._keep(block)
+            self._pass_on(block)
 
-    def _keep(self, frame: av.AudioFrame) -> None:
+    def _pass_on(self, frame: av.AudioFrame) -> None:
         # libav's own downmix of two equal channels comes out 3 dB too loud, and clips.
         block = frame.to_ndarray().mean(axis=0)
         self._samples += len(block)
         if self._samples > self._max_s * SAMPLE_RATE:
             raise self._too_long("is too long")
-        self._blocks.append(block)
+        self._sink.sound(np.clip(np.nan_to_num(block.astype(np.float32)), -1, 1))
 
     def _see(self, frame: av.VideoFrame) -> None:
         moment = frame.time or 0.0
@@ -199,31 +259,27 @@ class _Reader:
         moment -= self._start_s
         if moment > self._max_s:
             raise self._too_long("is too long")
-        self._clip.video_s = max(self._clip.video_s, moment)
+        self._summary.video_s = max(self._summary.video_s, moment)
         if moment + 1e-6 < self._next_s:
             return
-        self._next_s = moment + self._clip.step_s
-        self._clip.pictures.append(Picture(moment, _upright(frame)))
-        if len(self._clip.pictures) > _MAX_PICTURES:
-            self._clip.pictures = self._clip.pictures[::2]
-            self._clip.step_s *= 2
-            self._next_s = self._clip.pictures[-1].time_s + self._clip.step_s
+        self._next_s = moment + STEP_S
+        self._summary.pictures += 1
+        self._sink.picture(Picture(moment, _upright(frame)))
 
-    def _finish(self, declared: float) -> Clip:
-        for block in self._resampler.resample(None) if self._blocks else ():
-            self._keep(block)
-        if self._blocks:
-            sound = np.concatenate(self._blocks).astype(np.float32)
-            self._clip.sound = np.clip(np.nan_to_num(sound), -1, 1)
-        if not self._blocks and not self._clip.pictures:
+    def _finish(self, declared: float) -> Summary:
+        for block in self._resampler.resample(None) if self._heard else ():
+            self._pass_on(block)
+        summary = self._summary
+        summary.audio_s = self._samples / SAMPLE_RATE
+        if not self._samples and not summary.pictures:
             raise self._refused("holds no samples and no pictures", "NO_SAMPLES")
-        found = max(self._clip.audio_s, self._clip.video_s)
+        found = max(summary.audio_s, summary.video_s)
         if self._container.format.name in _KEEPS_LENGTH and found < 0.9 * declared - 0.3:
             raise self._refused(
                 f"is cut short: {found:.1f} of {declared:.1f} s are there; send the whole file",
                 "TRUNCATED_MEDIA",
             )
-        return self._clip
+        return summary
 
     def _refused(self, description: str, reason: str) -> InvalidInput:
         return InvalidInput.of(self._where, self._name + description, reason=reason)
@@ -232,12 +288,6 @@ class _Reader:
         return self._refused(
             f"{description}; the longest taken is {self._max_s:.0f} s: send a shorter part", "MEDIA_TOO_LONG"
         )
-
-
-def _riff_bytes(data: bytes | bytearray) -> int:
-    """Length that a WAV or AVI file declares; programs that stream write 0 or 2^32 - 1 there."""
-    declared = int.from_bytes(data[4:8], "little")
-    return 0 if declared == 0xFFFFFFFF else declared + 8
 
 
 def _is_cover(stream: av.video.VideoStream) -> bool:

@@ -39,10 +39,15 @@ def spoken(sentence: str) -> np.ndarray:
 
 
 def audio(
-    samples: np.ndarray, rate: int, container: str = "wav", codec: str = "pcm_s16le", channels: int = 1
+    samples: np.ndarray,
+    rate: int,
+    container: str = "wav",
+    codec: str = "pcm_s16le",
+    channels: int = 1,
+    options: dict[str, str] | None = None,
 ) -> bytes:
     file = io.BytesIO()
-    with av.open(file, "w", format=container) as output:
+    with av.open(file, "w", format=container, options=options or {}) as output:
         stream = output.add_stream(codec, rate=rate, layout="stereo" if channels == 2 else "mono")
         _write_audio(output, stream, samples, rate, channels)
     return file.getvalue()

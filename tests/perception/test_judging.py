@@ -9,7 +9,7 @@ from empatheia.common.v1 import affect_pb2
 from runtime.emotions import CLASS_OF_LABEL, CLASSES, LABELS, NEUTRAL
 from runtime.errors import WeightsMissing
 from services.perception import circumplex, fusion
-from services.perception.activity import is_silent, speech_spans
+from services.perception.listening import Listener, speech_spans
 from services.perception.fitting import Part, Recipe, calibration_error, fit, macro_f1
 from services.perception.judgement import Judgement, flatten_neutral, spread
 from services.perception.model import Judge
@@ -122,14 +122,21 @@ def test_speech_is_found_between_pauses() -> None:
     assert [(round(s.start_s), round(s.end_s)) for s in spans] == [(1, 2), (3, 4)]
 
 
+def silent(sound: np.ndarray) -> bool:
+    listener = Listener([])
+    listener.add(sound)
+    listener.finish()
+    return listener.silent
+
+
 @pytest.mark.parametrize("samples_count", [0, 1, 100, 16000])
 def test_nothing_is_no_speech(samples_count: int) -> None:
     nothing = np.zeros(samples_count, np.float32)
     assert not speech_spans(nothing)
-    assert is_silent(nothing)
+    assert silent(nothing)
 
 
 def test_steady_noise_is_no_speech() -> None:
     noise = np.random.default_rng(0).normal(0, 0.05, 48000).astype(np.float32)
     assert not speech_spans(noise)
-    assert not is_silent(noise)
+    assert not silent(noise)

@@ -1,26 +1,23 @@
 """Small models that need no GPU and no download: pocketsphinx, MiniLM, and this project's own judges."""
 
 import hashlib
-import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import cv2
 import torch
-from empatheia.common.v1 import affect_pb2, service_pb2
-from empatheia.perception.v1 import perception_pb2
+from empatheia.common.v1 import service_pb2
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from runtime.errors import InvalidInput
 from runtime.models import weight_hash
-from services.perception.backends import Backend
+from services.perception.backends import Backend, Face, Hearing, Voice
 from services.perception.judgement import Judgement
 from services.perception.modalities.asr import Recognizer
 from services.perception.modalities.face import FaceModality
 from services.perception.modalities.text import TextModality
 from services.perception.modalities.voice import VoiceModality
 from services.perception.model import WEIGHTS
-from services.perception.recording import Clip, Floats
 from services.perception.said import Said
 
 
@@ -64,20 +61,18 @@ class EmbeddedBackend(Backend):
             weight_hash=hashlib.sha256("".join(hashes).encode()).hexdigest()[:16],
         )
 
-    def transcribe(
-        self, sound: Floats, spans: Sequence[affect_pb2.TimeSpan], stopped: threading.Event
-    ) -> perception_pb2.Transcript:
+    def hearing(self) -> Hearing:
         """See `Backend`."""
-        return self._recognizer.transcribe(sound, spans, stopped)
+        return self._recognizer.hearing()
+
+    def voice(self) -> Voice:
+        """See `Backend`."""
+        return self._voice.voice()
+
+    def face(self) -> Face:
+        """See `Backend`."""
+        return self._face.face()
 
     def judge_text(self, said: Sequence[Said]) -> Judgement:
         """See `Backend`."""
         return self._text.judge(said)
-
-    def judge_speech(self, sound: Floats, spans: Sequence[affect_pb2.TimeSpan]) -> Judgement:
-        """See `Backend`."""
-        return self._voice.judge(sound, spans)
-
-    def judge_face(self, clip: Clip, stopped: threading.Event) -> Judgement:
-        """See `Backend`."""
-        return self._face.judge(clip.pictures, clip.step_s, stopped)

@@ -2,142 +2,221 @@
 
 import json
 import os
+import socket
 import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
-from itertools import pairwise
+from contextlib import suppress
+from select import select
 from typing import Any
 
 import numpy as np
-from empatheia.common.v1 import affect_pb2
 from empatheia.perception.v1 import perception_pb2
-from numpy.typing import NDArray
 
 from runtime.errors import ServiceDown
-from services.perception.recording import SAMPLE_RATE
+from services.perception.backends import Hearing
+from services.perception.recording import SAMPLE_RATE, Floats
 
 MODEL_ID = "pocketsphinx en-us"
 _WORKER = "services.perception.modalities.asr_worker"
 _FRAME_S = 0.01
-_JOINED_S = 6.0
-"""Up to this length, neighbouring stretches of speech are heard in one go, with their context."""
-_LONGEST_S = 12.0
-"""Longest stretch that is heard in one go, also where nobody pauses."""
-_SIDE_BY_SIDE = 2
-"""Stretches that are heard at the same time: cancellation is looked at in between."""
+_FIRST_S = 2.0
+"""What is collected of the first stretch before it is searched: the recognizer must know the mean sound."""
+_PEAK = 0.3
+_TIMEOUT_S = 60.0
+_BUFFER_BYTES = 1 << 20
 
 
 class Recognizer:
-    """Turns speech into words. One stretch of speech at a time; further callers wait."""
+    """Keeps the process that hears, and lends it to one utterance after the other, or to several at once."""
 
     def __init__(self) -> None:
         """Starts the process, which loads acoustic model, dictionary and language model from the wheel."""
         self._lock = threading.Lock()
-        self._worker = _start()
+        self._process, self._control = _start()
 
     def close(self) -> None:
         """Ends the process."""
         with self._lock:
-            _end(self._worker)
+            self._end()
 
-    def transcribe(
-        self,
-        sound: NDArray[np.float32],
-        spans: Sequence[affect_pb2.TimeSpan],
-        stopped: threading.Event,
-    ) -> perception_pb2.Transcript:
-        """Hears the words in the parts of a recording that hold speech.
+    def hearing(self) -> "SphinxHearing":
+        """Begins to hear one utterance."""
+        return SphinxHearing(self)
 
-        Args:
-            sound: 16 kHz mono.
-            spans: Parts with speech.
-            stopped: Ends the work between parts.
+    def hear(self, sound: Floats) -> list[perception_pb2.HeardWord]:
+        """The words of a whole recording, 16 kHz mono, that holds one stretch of speech."""
+        hearing = self.hearing()
+        hearing.begin(0.0)
+        hearing.feed(sound)
+        hearing.end(True)
+        return hearing.words(True)
 
-        Raises:
-            ServiceDown: The process died; a new one has been started.
-        """
-        words: list[perception_pb2.HeardWord] = []
-        parts = _parts(spans)
-        for first in range(0, len(parts), _SIDE_BY_SIDE):
-            if stopped.is_set():
-                break
-            words += self._hear(sound, parts[first : first + _SIDE_BY_SIDE])
-        confidence = float(np.mean([word.confidence for word in words])) if words else 0.0
-        return perception_pb2.Transcript(
-            text=" ".join(word.text for word in words), words=words, confidence=confidence, speech=spans
-        )
+    def connect(self) -> socket.socket:
+        """A connection for one stretch of speech; a process that died is replaced first."""
+        ours, theirs = socket.socketpair()
+        ours.settimeout(_TIMEOUT_S)
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
+        with self._lock, theirs:
+            if self._process.poll() is not None:
+                self._end()
+                self._process, self._control = _start()
+            try:
+                socket.send_fds(self._control, [b"+"], [theirs.fileno()])
+            except OSError as error:
+                raise _died() from error
+        return ours
 
-    def _hear(
-        self, sound: NDArray[np.float32], parts: Sequence[tuple[float, float]]
-    ) -> list[perception_pb2.HeardWord]:
-        stretches = [sound[int(start * SAMPLE_RATE) : int(end * SAMPLE_RATE)] for start, end in parts]
-        with self._lock:
-            found = self._ask([_pcm(stretch) for stretch in stretches])
+    def _end(self) -> None:
+        self._control.close()
+        self._process.kill()
+        self._process.wait()
+
+
+class SphinxHearing(Hearing):
+    """Hears the words of one utterance, stretch after stretch, each while it is spoken."""
+
+    def __init__(self, recognizer: Recognizer) -> None:
+        """Starts with nothing heard."""
+        self._recognizer = recognizer
+        self._mean: str | None = None
+        self._done: list[perception_pb2.HeardWord] = []
+        self._open: _Stretch | None = None
+        self._first: list[Floats] = []
+        self._start_s = 0.0
+        self._gain = 0.0
+
+    def begin(self, start_s: float) -> None:
+        """See `Track`."""
+        self._settle()
+        self._start_s = start_s
+        self._first = []
+
+    def feed(self, samples: Floats) -> None:
+        """See `Track`."""
+        if self._open is not None:
+            self._open.send(samples)
+            return
+        self._first.append(samples)
+        if self._mean is not None or sum(map(len, self._first)) >= _FIRST_S * SAMPLE_RATE:
+            self._connect()
+
+    def end(self, keep: bool) -> None:
+        """See `Track`."""
+        if not keep:
+            self.close()
+            self._open, self._first = None, []
+            return
+        if self._open is None and self._first:
+            self._connect()
+        if self._open is not None:
+            self._open.finish()
+
+    def words(self, wait: bool) -> list[perception_pb2.HeardWord]:
+        """See `Hearing`."""
+        if wait:
+            self._settle()
+        return self._done + (self._open.words(False) if self._open is not None else [])
+
+    def close(self) -> None:
+        """See `Track`."""
+        if self._open is not None:
+            self._open.close()
+
+    def _connect(self) -> None:
+        samples = np.concatenate(self._first)
+        self._first = []
+        if not self._gain:
+            self._gain = _PEAK / max(float(np.abs(samples).max(initial=0.0)), 1e-4)
+        self._open = _Stretch(self._recognizer.connect(), self._start_s, self._gain, self._mean)
+        self._open.send(samples)
+
+    def _settle(self) -> None:
+        """Waits for the stretch before, whose mean the next one needs."""
+        if self._open is not None:
+            self._done += self._open.words(True)
+            self._mean = self._open.mean
+            self._open.close()
+            self._open = None
+
+
+class _Stretch:
+    """One stretch of speech at the process."""
+
+    def __init__(self, connection: socket.socket, start_s: float, gain: float, mean: str | None) -> None:
+        self._connection = connection
+        self._start_s = start_s
+        self._gain = gain
+        self._left = b""
+        self._answer: dict[str, Any] = {"words": []}
+        self._write(json.dumps({"mean": mean}).encode() + b"\n")
+
+    @property
+    def mean(self) -> str | None:
+        """Mean of the sound, once it is finished."""
+        return self._answer.get("mean")
+
+    def send(self, samples: Floats) -> None:
+        """Sends the next samples; at least one."""
+        pcm = (np.clip(samples * self._gain, -1, 1) * 32767).astype(np.int16).tobytes()
+        self._write(struct.pack("<I", len(pcm)) + pcm)
+
+    def finish(self) -> None:
+        """Says that the stretch is over."""
+        self._write(struct.pack("<I", 0))
+
+    def words(self, wait: bool) -> list[perception_pb2.HeardWord]:
+        """The words so far, or all of them."""
+        while self._read(wait and self.mean is None):
+            pass
         return [
             perception_pb2.HeardWord(
                 text=word.split("(")[0],
-                start_s=start + first * _FRAME_S,
-                end_s=start + (last + 1) * _FRAME_S,
+                start_s=self._start_s + first * _FRAME_S,
+                end_s=self._start_s + (last + 1) * _FRAME_S,
                 confidence=min(1.0, probability),
             )
-            for (start, _), words in zip(parts, found, strict=True)
-            for word, first, last, probability in words
+            for word, first, last, probability in self._answer["words"]
         ]
 
-    def _ask(self, stretches: Sequence[bytes]) -> Any:
-        question = [struct.pack("<I", len(stretches))]
-        question += [struct.pack("<I", len(pcm)) + pcm for pcm in stretches]
-        assert self._worker.stdin is not None
-        assert self._worker.stdout is not None
+    def close(self) -> None:
+        """Lets the process stop, and wakes who waits for it."""
+        with suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
+        self._connection.close()
+
+    def _read(self, wait: bool) -> bool:
         try:
-            self._worker.stdin.write(b"".join(question))
-            self._worker.stdin.flush()
-            answer = self._worker.stdout.readline()
-        except OSError:
-            answer = b""
-        if not answer:
-            _end(self._worker)
-            self._worker = _start()
-            raise ServiceDown("the recognizer's process died; try again", reason="RECOGNIZER_DIED")
-        found = json.loads(answer)
-        if None in found:
-            raise ServiceDown("the recognizer failed on this recording; try again", reason="RECOGNIZER_DIED")
-        return found
+            if not wait and not select([self._connection], [], [], 0)[0]:
+                return False
+            found = self._connection.recv(1 << 16)
+        except (OSError, ValueError) as error:
+            raise _died() from error
+        if not found:
+            if self.mean is None:
+                raise _died()
+            return False
+        *lines, self._left = (self._left + found).split(b"\n")
+        if lines:
+            self._answer = json.loads(lines[-1])
+        return True
+
+    def _write(self, data: bytes) -> None:
+        try:
+            self._connection.sendall(data)
+        except OSError as error:
+            raise _died() from error
 
 
-def _pcm(sound: NDArray[np.float32]) -> bytes:
-    peak = float(np.abs(sound).max(initial=0.0))
-    return (sound * (0.5 / max(peak, 1e-4)) * 32767).astype(np.int16).tobytes()
+def _died() -> ServiceDown:
+    return ServiceDown("the recognizer died on this recording; try again", reason="RECOGNIZER_DIED")
 
 
-def _start() -> subprocess.Popen[bytes]:
+def _start() -> tuple[subprocess.Popen[bytes], socket.socket]:
     # The service may have been found by a path that was set while it ran.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    return subprocess.Popen(
-        (sys.executable, "-m", _WORKER), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
-    )
-
-
-def _end(worker: subprocess.Popen[bytes]) -> None:
-    worker.kill()
-    worker.wait()
-    for pipe in (worker.stdin, worker.stdout):
-        if pipe is not None:
-            try:
-                pipe.close()
-            except OSError:
-                continue
-
-
-def _parts(spans: Sequence[affect_pb2.TimeSpan]) -> list[tuple[float, float]]:
-    """Joins neighbouring spans, so that words keep their context, and cuts those that are too long."""
-    parts: list[tuple[float, float]] = []
-    for span in spans:
-        if parts and span.end_s - parts[-1][0] <= _JOINED_S:
-            parts[-1] = (parts[-1][0], span.end_s)
-            continue
-        pieces = max(1, int(np.ceil((span.end_s - span.start_s) / _LONGEST_S)))
-        parts += pairwise(np.linspace(span.start_s, span.end_s, pieces + 1).tolist())
-    return parts
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = subprocess.Popen((sys.executable, "-m", _WORKER), stdin=theirs.fileno(), env=environment)
+    return process, ours

@@ -18,6 +18,8 @@ Floats = NDArray[np.float32]
 FRAME_S = 0.01
 _WINDOW, _HOP, _FFT = 400, 160, 512
 _MELS, _CEPSTRA = 40, 20
+_BLOCK, _CONTEXT = 200, 20
+"""Frames that are worked out at a time, and frames around them that pitch needs to be sure."""
 _F0_MIN, _F0_MAX = 70.0, 600.0
 _SHAPE = ("level", "centroid", "bandwidth", "rolloff", "flatness", "flux", "crossings", "tilt", "alpha")
 _PITCH = 0
@@ -41,16 +43,60 @@ def _mel_filters() -> Floats:
     return filters
 
 
+class Contours:
+    """What a voice does in each 10 ms, worked out block by block while it speaks."""
+
+    def __init__(self) -> None:
+        """Starts before the first sample."""
+        self._sound = np.zeros(0, np.float32)
+        self._offset = 0
+        self._done = 0
+        self._rows: list[Floats] = []
+
+    def add(self, samples: Floats) -> None:
+        """Takes the next samples, 16 kHz."""
+        self._sound = np.concatenate((self._sound, samples))
+        while self._frames() >= self._done + _BLOCK + _CONTEXT:
+            self._work(_BLOCK)
+
+    def finish(self) -> Floats:
+        """All of the contours; at least one sample must have come.
+
+        Returns:
+            (frames, CONTOURS): pitch in semitones above 55 Hz (0 where unvoiced), level in dB under the peak,
+            shape of the spectrum, cepstrum.
+        """
+        if rest := self._frames() - self._done:
+            self._work(rest)
+        track = np.concatenate(self._rows)
+        track[:, _LEVEL] -= track[:, _LEVEL].max()
+        return track
+
+    def _frames(self) -> int:
+        return self._offset + 1 + max(0, len(self._sound) - _WINDOW) // _HOP
+
+    def _work(self, frames: int) -> None:
+        """Works out the next frames, with what lies around them as context."""
+        before = min(_CONTEXT, self._done)
+        self._drop(self._done - before)
+        wanted = before + frames
+        stretch = self._sound[: (wanted + _CONTEXT - 1) * _HOP + _WINDOW]
+        self._rows.append(_contours(stretch)[before:wanted])
+        self._done += frames
+
+    def _drop(self, upto: int) -> None:
+        self._sound = self._sound[(upto - self._offset) * _HOP :]
+        self._offset = upto
+
+
 def contours(sound: Floats) -> Floats:
-    """What a voice does in each 10 ms.
+    """The contours of a whole stretch of voice; see `Contours`."""
+    whole = Contours()
+    whole.add(sound)
+    return whole.finish()
 
-    Args:
-        sound: (samples,) at 16 kHz; at least 0.1 s.
 
-    Returns:
-        (frames, CONTOURS): pitch in semitones above 55 Hz (0 where unvoiced), level in dB under the peak,
-        shape of the spectrum, cepstrum.
-    """
+def _contours(sound: Floats) -> Floats:
     frames = 1 + max(0, len(sound) - _WINDOW) // _HOP
     index = np.arange(_WINDOW)[None] + _HOP * np.arange(frames)[:, None]
     cut = np.pad(sound, (0, max(0, _WINDOW - len(sound))))[index]
@@ -89,7 +135,7 @@ def _shape(cut: Floats, power: Floats) -> NDArray[np.float64]:
     high = power[:, (hertz >= 1000) & (hertz < 5000)].sum(axis=1)
     alpha = 10 * np.log10(high / low)
     return np.stack(
-        (level - level.max(), centroid / 1000, bandwidth / 1000, rolloff / 1000, flatness, flux, crossings,
+        (level, centroid / 1000, bandwidth / 1000, rolloff / 1000, flatness, flux, crossings,
          tilt, alpha), axis=1,
     )  # fmt: skip
 

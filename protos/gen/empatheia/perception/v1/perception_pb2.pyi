@@ -22,12 +22,20 @@ class PerceiveStart(_message.Message):
     def __init__(self, text: _Optional[str] = ..., history: _Optional[_Iterable[_Union[_dialogue_pb2.Utterance, _Mapping]]] = ..., language: _Optional[str] = ...) -> None: ...
 
 class PerceiveRequest(_message.Message):
-    __slots__ = ("start", "media")
+    __slots__ = ("start", "media", "end")
     START_FIELD_NUMBER: _ClassVar[int]
     MEDIA_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
     start: PerceiveStart
     media: _media_pb2.MediaPart
-    def __init__(self, start: _Optional[_Union[PerceiveStart, _Mapping]] = ..., media: _Optional[_Union[_media_pb2.MediaPart, _Mapping]] = ...) -> None: ...
+    end: PerceiveEnd
+    def __init__(self, start: _Optional[_Union[PerceiveStart, _Mapping]] = ..., media: _Optional[_Union[_media_pb2.MediaPart, _Mapping]] = ..., end: _Optional[_Union[PerceiveEnd, _Mapping]] = ...) -> None: ...
+
+class PerceiveEnd(_message.Message):
+    __slots__ = ("text",)
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    def __init__(self, text: _Optional[str] = ...) -> None: ...
 
 class HeardWord(_message.Message):
     __slots__ = ("text", "start_s", "end_s", "confidence")
@@ -54,20 +62,36 @@ class Transcript(_message.Message):
     def __init__(self, text: _Optional[str] = ..., words: _Optional[_Iterable[_Union[HeardWord, _Mapping]]] = ..., confidence: _Optional[float] = ..., speech: _Optional[_Iterable[_Union[_affect_pb2.TimeSpan, _Mapping]]] = ...) -> None: ...
 
 class ModalityAffect(_message.Message):
-    __slots__ = ("modality", "present", "reason", "affect", "model", "elapsed_ms")
+    __slots__ = ("modality", "present", "reason", "affect", "model", "elapsed_ms", "course")
     MODALITY_FIELD_NUMBER: _ClassVar[int]
     PRESENT_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     AFFECT_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     ELAPSED_MS_FIELD_NUMBER: _ClassVar[int]
+    COURSE_FIELD_NUMBER: _ClassVar[int]
     modality: str
     present: bool
     reason: str
     affect: _affect_pb2.Affect
     model: _service_pb2.ModelInfo
     elapsed_ms: float
-    def __init__(self, modality: _Optional[str] = ..., present: _Optional[bool] = ..., reason: _Optional[str] = ..., affect: _Optional[_Union[_affect_pb2.Affect, _Mapping]] = ..., model: _Optional[_Union[_service_pb2.ModelInfo, _Mapping]] = ..., elapsed_ms: _Optional[float] = ...) -> None: ...
+    course: _containers.RepeatedCompositeFieldContainer[AffectMoment]
+    def __init__(self, modality: _Optional[str] = ..., present: _Optional[bool] = ..., reason: _Optional[str] = ..., affect: _Optional[_Union[_affect_pb2.Affect, _Mapping]] = ..., model: _Optional[_Union[_service_pb2.ModelInfo, _Mapping]] = ..., elapsed_ms: _Optional[float] = ..., course: _Optional[_Iterable[_Union[AffectMoment, _Mapping]]] = ...) -> None: ...
+
+class AffectMoment(_message.Message):
+    __slots__ = ("span", "classes", "valence", "arousal", "confidence")
+    SPAN_FIELD_NUMBER: _ClassVar[int]
+    CLASSES_FIELD_NUMBER: _ClassVar[int]
+    VALENCE_FIELD_NUMBER: _ClassVar[int]
+    AROUSAL_FIELD_NUMBER: _ClassVar[int]
+    CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    span: _affect_pb2.TimeSpan
+    classes: _affect_pb2.Distribution
+    valence: float
+    arousal: float
+    confidence: float
+    def __init__(self, span: _Optional[_Union[_affect_pb2.TimeSpan, _Mapping]] = ..., classes: _Optional[_Union[_affect_pb2.Distribution, _Mapping]] = ..., valence: _Optional[float] = ..., arousal: _Optional[float] = ..., confidence: _Optional[float] = ...) -> None: ...
 
 class Conflict(_message.Message):
     __slots__ = ("first", "second", "description", "strength", "evidence")

@@ -57,8 +57,8 @@ class PerceptionServiceServicer:
     """
 
     def Perceive(self, request_iterator, context):
-        """Takes the parts of one utterance as they arrive: first `start`, then media. Streams partial
-        transcripts while the person speaks and ends with one `perception`.
+        """Takes the parts of one utterance as they arrive: first `start`, then media, which is perceived while it
+        arrives, then perhaps `end`. Streams partial transcripts meanwhile and ends with one `perception`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
