@@ -12,7 +12,20 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from cli import avatars, bench, chat, evaluate, models, render, respond, serve, speak, system, train
+from cli import (
+    avatars,
+    bench,
+    chat,
+    evaluate,
+    models,
+    perceive,
+    render,
+    respond,
+    serve,
+    speak,
+    system,
+    train,
+)
 
 
 class _Root(TyperGroup):
@@ -60,6 +73,7 @@ app.command("respond")(respond.respond)
 app.command("chat")(chat.chat)
 app.command("speak")(speak.speak)
 app.command("render")(render.render)
+app.command("perceive")(perceive.perceive)
 app.command("serve")(serve.serve)
 app.command("check")(serve.check)
 app.add_typer(typer.Typer(help="Read what happened in a turn: list, show and export traces."), name="traces")

@@ -96,8 +96,8 @@ class PerceptionService(Service):
         utterance = Utterance(self._backend, self.settings.limits.max_media_s, tell)
 
         async def work() -> perception_pb2.Perception:
-            said, history = await self._take(requests, utterance)
-            return await asyncio.to_thread(utterance.finish, said, history)
+            said, start = await self._take(requests, utterance)
+            return await asyncio.to_thread(utterance.finish, said, start.history, start.allow_wordless)
 
         result = asyncio.create_task(work())
         result.add_done_callback(lambda _: news.put_nowait(None))
@@ -114,8 +114,8 @@ class PerceptionService(Service):
 
     async def _take(
         self, requests: AsyncIterator[perception_pb2.PerceiveRequest], utterance: Utterance
-    ) -> tuple[str, list[dialogue_pb2.Utterance]]:
-        """Hands media on as it comes; returns the typed words and what was said before."""
+    ) -> tuple[str, perception_pb2.PerceiveStart]:
+        """Hands media on as it comes; returns the typed words and how the utterance began."""
         start: perception_pb2.PerceiveStart | None = None
         end: perception_pb2.PerceiveEnd | None = None
         checker = MediaChecker(self.settings.limits.max_media_bytes)
@@ -144,7 +144,7 @@ class PerceptionService(Service):
             raise InvalidInput.of(
                 "text", "is empty, and no recording came: type something or speak", reason="NOTHING_SAID"
             )
-        return text, list(start.history)
+        return text, start
 
     def _hand_on(self, part: media_pb2.MediaPart, utterance: Utterance) -> None:
         if part.HasField("header"):

@@ -81,12 +81,15 @@ class Utterance:
         for stream in self._streams.values():
             stream.stop()
 
-    def finish(self, text: str, history: Sequence[dialogue_pb2.Utterance]) -> perception_pb2.Perception:
+    def finish(
+        self, text: str, history: Sequence[dialogue_pb2.Utterance], allow_wordless: bool = False
+    ) -> perception_pb2.Perception:
         """Waits for the recordings, all of which must have ended, and puts everything together.
 
         Args:
             text: What the person typed; may be empty.
             history: What was said before, oldest first.
+            allow_wordless: Whether there may be no words.
 
         Raises:
             InvalidInput: A recording can't be used, or there are no words to answer.
@@ -109,7 +112,7 @@ class Utterance:
             trust = transcript.confidence if transcript else 1.0
             judged = judged or _start(pool, "text", lambda: self._judge_text(history, words, trust))
             judgements = {"text": judged.result(), "speech": speech.result(), "face": face.result()}
-        if not words:
+        if not words and not allow_wordless:
             raise _nothing_said(sound is not None, judgements)
         perception = _perception(self._backend, words, transcript, judgements)
         perception.notes[:] = [*notes, *perception.notes]

@@ -9,9 +9,9 @@ from empatheia.common.v1 import affect_pb2
 from runtime.emotions import CLASS_OF_LABEL, CLASSES, LABELS, NEUTRAL
 from runtime.errors import WeightsMissing
 from services.perception import circumplex, fusion
-from services.perception.listening import Listener, speech_spans
 from services.perception.fitting import Part, Recipe, calibration_error, fit, macro_f1
 from services.perception.judgement import Judgement, flatten_neutral, spread
+from services.perception.listening import Listener, speech_spans
 from services.perception.model import Judge
 from tests.perception import samples
 

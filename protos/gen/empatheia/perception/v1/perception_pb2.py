@@ -29,7 +29,7 @@ from empatheia.common.v1 import service_pb2 as empatheia_dot_common_dot_v1_dot_s
 from empatheia.common.v1 import tensor_pb2 as empatheia_dot_common_dot_v1_dot_tensor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(empatheia/perception/v1/perception.proto\x12\x17\x65mpatheia.perception.v1\x1a empatheia/common/v1/affect.proto\x1a\"empatheia/common/v1/dialogue.proto\x1a\x1f\x65mpatheia/common/v1/media.proto\x1a!empatheia/common/v1/service.proto\x1a empatheia/common/v1/tensor.proto\"`\n\rPerceiveStart\x12\x0c\n\x04text\x18\x01 \x01(\t\x12/\n\x07history\x18\x02 \x03(\x0b\x32\x1e.empatheia.common.v1.Utterance\x12\x10\n\x08language\x18\x03 \x01(\t\"\xb8\x01\n\x0fPerceiveRequest\x12\x37\n\x05start\x18\x01 \x01(\x0b\x32&.empatheia.perception.v1.PerceiveStartH\x00\x12/\n\x05media\x18\x02 \x01(\x0b\x32\x1e.empatheia.common.v1.MediaPartH\x00\x12\x33\n\x03\x65nd\x18\x03 \x01(\x0b\x32$.empatheia.perception.v1.PerceiveEndH\x00\x42\x06\n\x04part\"\x1b\n\x0bPerceiveEnd\x12\x0c\n\x04text\x18\x01 \x01(\t\"M\n\tHeardWord\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0f\n\x07start_s\x18\x02 \x01(\x01\x12\r\n\x05\x65nd_s\x18\x03 \x01(\x01\x12\x12\n\nconfidence\x18\x04 \x01(\x01\"\x90\x01\n\nTranscript\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x31\n\x05words\x18\x02 \x03(\x0b\x32\".empatheia.perception.v1.HeardWord\x12\x12\n\nconfidence\x18\x03 \x01(\x01\x12-\n\x06speech\x18\x04 \x03(\x0b\x32\x1d.empatheia.common.v1.TimeSpan\"\xea\x01\n\x0eModalityAffect\x12\x10\n\x08modality\x18\x01 \x01(\t\x12\x0f\n\x07present\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12+\n\x06\x61\x66\x66\x65\x63t\x18\x04 \x01(\x0b\x32\x1b.empatheia.common.v1.Affect\x12-\n\x05model\x18\x05 \x01(\x0b\x32\x1e.empatheia.common.v1.ModelInfo\x12\x12\n\nelapsed_ms\x18\x06 \x01(\x01\x12\x35\n\x06\x63ourse\x18\x07 \x03(\x0b\x32%.empatheia.perception.v1.AffectMoment\"\xa5\x01\n\x0c\x41\x66\x66\x65\x63tMoment\x12+\n\x04span\x18\x01 \x01(\x0b\x32\x1d.empatheia.common.v1.TimeSpan\x12\x32\n\x07\x63lasses\x18\x02 \x01(\x0b\x32!.empatheia.common.v1.Distribution\x12\x0f\n\x07valence\x18\x03 \x01(\x01\x12\x0f\n\x07\x61rousal\x18\x04 \x01(\x01\x12\x12\n\nconfidence\x18\x05 \x01(\x01\"\x81\x01\n\x08\x43onflict\x12\r\n\x05\x66irst\x18\x01 \x01(\t\x12\x0e\n\x06second\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x10\n\x08strength\x18\x04 \x01(\x01\x12/\n\x08\x65vidence\x18\x05 \x03(\x0b\x32\x1d.empatheia.common.v1.Evidence\"\x82\x03\n\nPerception\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x37\n\ntranscript\x18\x02 \x01(\x0b\x32#.empatheia.perception.v1.Transcript\x12;\n\nmodalities\x18\x03 \x03(\x0b\x32\'.empatheia.perception.v1.ModalityAffect\x12+\n\x06\x61\x66\x66\x65\x63t\x18\x04 \x01(\x0b\x32\x1b.empatheia.common.v1.Affect\x12\x34\n\tconflicts\x18\x05 \x03(\x0b\x32!.empatheia.perception.v1.Conflict\x12-\n\x08\x66\x65\x61tures\x18\x06 \x03(\x0b\x32\x1b.empatheia.common.v1.Tensor\x12-\n\x07profile\x18\x07 \x01(\x0b\x32\x1c.empatheia.common.v1.Profile\x12\r\n\x05notes\x18\x08 \x03(\t\x12\x0f\n\x07\x61udio_s\x18\t \x01(\x01\x12\x0f\n\x07video_s\x18\n \x01(\x01\"\x8d\x01\n\x10PerceiveResponse\x12\x36\n\x07partial\x18\x01 \x01(\x0b\x32#.empatheia.perception.v1.TranscriptH\x00\x12\x39\n\nperception\x18\x02 \x01(\x0b\x32#.empatheia.perception.v1.PerceptionH\x00\x42\x06\n\x04part\"\x11\n\x0f\x44\x65scribeRequest\"P\n\x10\x44\x65scribeResponse\x12<\n\x0b\x64\x65scription\x18\x01 \x01(\x0b\x32\'.empatheia.common.v1.ServiceDescription\"\x0e\n\x0c\x43heckRequest\"C\n\rCheckResponse\x12\x32\n\x06status\x18\x01 \x01(\x0b\x32\".empatheia.common.v1.ServiceStatus2\xb1\x02\n\x11PerceptionService\x12\x63\n\x08Perceive\x12(.empatheia.perception.v1.PerceiveRequest\x1a).empatheia.perception.v1.PerceiveResponse(\x01\x30\x01\x12_\n\x08\x44\x65scribe\x12(.empatheia.perception.v1.DescribeRequest\x1a).empatheia.perception.v1.DescribeResponse\x12V\n\x05\x43heck\x12%.empatheia.perception.v1.CheckRequest\x1a&.empatheia.perception.v1.CheckResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(empatheia/perception/v1/perception.proto\x12\x17\x65mpatheia.perception.v1\x1a empatheia/common/v1/affect.proto\x1a\"empatheia/common/v1/dialogue.proto\x1a\x1f\x65mpatheia/common/v1/media.proto\x1a!empatheia/common/v1/service.proto\x1a empatheia/common/v1/tensor.proto\"x\n\rPerceiveStart\x12\x0c\n\x04text\x18\x01 \x01(\t\x12/\n\x07history\x18\x02 \x03(\x0b\x32\x1e.empatheia.common.v1.Utterance\x12\x10\n\x08language\x18\x03 \x01(\t\x12\x16\n\x0e\x61llow_wordless\x18\x04 \x01(\x08\"\xb8\x01\n\x0fPerceiveRequest\x12\x37\n\x05start\x18\x01 \x01(\x0b\x32&.empatheia.perception.v1.PerceiveStartH\x00\x12/\n\x05media\x18\x02 \x01(\x0b\x32\x1e.empatheia.common.v1.MediaPartH\x00\x12\x33\n\x03\x65nd\x18\x03 \x01(\x0b\x32$.empatheia.perception.v1.PerceiveEndH\x00\x42\x06\n\x04part\"\x1b\n\x0bPerceiveEnd\x12\x0c\n\x04text\x18\x01 \x01(\t\"M\n\tHeardWord\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0f\n\x07start_s\x18\x02 \x01(\x01\x12\r\n\x05\x65nd_s\x18\x03 \x01(\x01\x12\x12\n\nconfidence\x18\x04 \x01(\x01\"\x90\x01\n\nTranscript\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x31\n\x05words\x18\x02 \x03(\x0b\x32\".empatheia.perception.v1.HeardWord\x12\x12\n\nconfidence\x18\x03 \x01(\x01\x12-\n\x06speech\x18\x04 \x03(\x0b\x32\x1d.empatheia.common.v1.TimeSpan\"\xea\x01\n\x0eModalityAffect\x12\x10\n\x08modality\x18\x01 \x01(\t\x12\x0f\n\x07present\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12+\n\x06\x61\x66\x66\x65\x63t\x18\x04 \x01(\x0b\x32\x1b.empatheia.common.v1.Affect\x12-\n\x05model\x18\x05 \x01(\x0b\x32\x1e.empatheia.common.v1.ModelInfo\x12\x12\n\nelapsed_ms\x18\x06 \x01(\x01\x12\x35\n\x06\x63ourse\x18\x07 \x03(\x0b\x32%.empatheia.perception.v1.AffectMoment\"\xa5\x01\n\x0c\x41\x66\x66\x65\x63tMoment\x12+\n\x04span\x18\x01 \x01(\x0b\x32\x1d.empatheia.common.v1.TimeSpan\x12\x32\n\x07\x63lasses\x18\x02 \x01(\x0b\x32!.empatheia.common.v1.Distribution\x12\x0f\n\x07valence\x18\x03 \x01(\x01\x12\x0f\n\x07\x61rousal\x18\x04 \x01(\x01\x12\x12\n\nconfidence\x18\x05 \x01(\x01\"\x81\x01\n\x08\x43onflict\x12\r\n\x05\x66irst\x18\x01 \x01(\t\x12\x0e\n\x06second\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x10\n\x08strength\x18\x04 \x01(\x01\x12/\n\x08\x65vidence\x18\x05 \x03(\x0b\x32\x1d.empatheia.common.v1.Evidence\"\x82\x03\n\nPerception\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x37\n\ntranscript\x18\x02 \x01(\x0b\x32#.empatheia.perception.v1.Transcript\x12;\n\nmodalities\x18\x03 \x03(\x0b\x32\'.empatheia.perception.v1.ModalityAffect\x12+\n\x06\x61\x66\x66\x65\x63t\x18\x04 \x01(\x0b\x32\x1b.empatheia.common.v1.Affect\x12\x34\n\tconflicts\x18\x05 \x03(\x0b\x32!.empatheia.perception.v1.Conflict\x12-\n\x08\x66\x65\x61tures\x18\x06 \x03(\x0b\x32\x1b.empatheia.common.v1.Tensor\x12-\n\x07profile\x18\x07 \x01(\x0b\x32\x1c.empatheia.common.v1.Profile\x12\r\n\x05notes\x18\x08 \x03(\t\x12\x0f\n\x07\x61udio_s\x18\t \x01(\x01\x12\x0f\n\x07video_s\x18\n \x01(\x01\"\x8d\x01\n\x10PerceiveResponse\x12\x36\n\x07partial\x18\x01 \x01(\x0b\x32#.empatheia.perception.v1.TranscriptH\x00\x12\x39\n\nperception\x18\x02 \x01(\x0b\x32#.empatheia.perception.v1.PerceptionH\x00\x42\x06\n\x04part\"\x11\n\x0f\x44\x65scribeRequest\"P\n\x10\x44\x65scribeResponse\x12<\n\x0b\x64\x65scription\x18\x01 \x01(\x0b\x32\'.empatheia.common.v1.ServiceDescription\"\x0e\n\x0c\x43heckRequest\"C\n\rCheckResponse\x12\x32\n\x06status\x18\x01 \x01(\x0b\x32\".empatheia.common.v1.ServiceStatus2\xb1\x02\n\x11PerceptionService\x12\x63\n\x08Perceive\x12(.empatheia.perception.v1.PerceiveRequest\x1a).empatheia.perception.v1.PerceiveResponse(\x01\x30\x01\x12_\n\x08\x44\x65scribe\x12(.empatheia.perception.v1.DescribeRequest\x1a).empatheia.perception.v1.DescribeResponse\x12V\n\x05\x43heck\x12%.empatheia.perception.v1.CheckRequest\x1a&.empatheia.perception.v1.CheckResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,33 +37,33 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'empatheia.perception.v1.per
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PERCEIVESTART']._serialized_start=241
-  _globals['_PERCEIVESTART']._serialized_end=337
-  _globals['_PERCEIVEREQUEST']._serialized_start=340
-  _globals['_PERCEIVEREQUEST']._serialized_end=524
-  _globals['_PERCEIVEEND']._serialized_start=526
-  _globals['_PERCEIVEEND']._serialized_end=553
-  _globals['_HEARDWORD']._serialized_start=555
-  _globals['_HEARDWORD']._serialized_end=632
-  _globals['_TRANSCRIPT']._serialized_start=635
-  _globals['_TRANSCRIPT']._serialized_end=779
-  _globals['_MODALITYAFFECT']._serialized_start=782
-  _globals['_MODALITYAFFECT']._serialized_end=1016
-  _globals['_AFFECTMOMENT']._serialized_start=1019
-  _globals['_AFFECTMOMENT']._serialized_end=1184
-  _globals['_CONFLICT']._serialized_start=1187
-  _globals['_CONFLICT']._serialized_end=1316
-  _globals['_PERCEPTION']._serialized_start=1319
-  _globals['_PERCEPTION']._serialized_end=1705
-  _globals['_PERCEIVERESPONSE']._serialized_start=1708
-  _globals['_PERCEIVERESPONSE']._serialized_end=1849
-  _globals['_DESCRIBEREQUEST']._serialized_start=1851
-  _globals['_DESCRIBEREQUEST']._serialized_end=1868
-  _globals['_DESCRIBERESPONSE']._serialized_start=1870
-  _globals['_DESCRIBERESPONSE']._serialized_end=1950
-  _globals['_CHECKREQUEST']._serialized_start=1952
-  _globals['_CHECKREQUEST']._serialized_end=1966
-  _globals['_CHECKRESPONSE']._serialized_start=1968
-  _globals['_CHECKRESPONSE']._serialized_end=2035
-  _globals['_PERCEPTIONSERVICE']._serialized_start=2038
-  _globals['_PERCEPTIONSERVICE']._serialized_end=2343
+  _globals['_PERCEIVESTART']._serialized_end=361
+  _globals['_PERCEIVEREQUEST']._serialized_start=364
+  _globals['_PERCEIVEREQUEST']._serialized_end=548
+  _globals['_PERCEIVEEND']._serialized_start=550
+  _globals['_PERCEIVEEND']._serialized_end=577
+  _globals['_HEARDWORD']._serialized_start=579
+  _globals['_HEARDWORD']._serialized_end=656
+  _globals['_TRANSCRIPT']._serialized_start=659
+  _globals['_TRANSCRIPT']._serialized_end=803
+  _globals['_MODALITYAFFECT']._serialized_start=806
+  _globals['_MODALITYAFFECT']._serialized_end=1040
+  _globals['_AFFECTMOMENT']._serialized_start=1043
+  _globals['_AFFECTMOMENT']._serialized_end=1208
+  _globals['_CONFLICT']._serialized_start=1211
+  _globals['_CONFLICT']._serialized_end=1340
+  _globals['_PERCEPTION']._serialized_start=1343
+  _globals['_PERCEPTION']._serialized_end=1729
+  _globals['_PERCEIVERESPONSE']._serialized_start=1732
+  _globals['_PERCEIVERESPONSE']._serialized_end=1873
+  _globals['_DESCRIBEREQUEST']._serialized_start=1875
+  _globals['_DESCRIBEREQUEST']._serialized_end=1892
+  _globals['_DESCRIBERESPONSE']._serialized_start=1894
+  _globals['_DESCRIBERESPONSE']._serialized_end=1974
+  _globals['_CHECKREQUEST']._serialized_start=1976
+  _globals['_CHECKREQUEST']._serialized_end=1990
+  _globals['_CHECKRESPONSE']._serialized_start=1992
+  _globals['_CHECKRESPONSE']._serialized_end=2059
+  _globals['_PERCEPTIONSERVICE']._serialized_start=2062
+  _globals['_PERCEPTIONSERVICE']._serialized_end=2367
 # @@protoc_insertion_point(module_scope)

@@ -12,14 +12,16 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class PerceiveStart(_message.Message):
-    __slots__ = ("text", "history", "language")
+    __slots__ = ("text", "history", "language", "allow_wordless")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     HISTORY_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    ALLOW_WORDLESS_FIELD_NUMBER: _ClassVar[int]
     text: str
     history: _containers.RepeatedCompositeFieldContainer[_dialogue_pb2.Utterance]
     language: str
-    def __init__(self, text: _Optional[str] = ..., history: _Optional[_Iterable[_Union[_dialogue_pb2.Utterance, _Mapping]]] = ..., language: _Optional[str] = ...) -> None: ...
+    allow_wordless: bool
+    def __init__(self, text: _Optional[str] = ..., history: _Optional[_Iterable[_Union[_dialogue_pb2.Utterance, _Mapping]]] = ..., language: _Optional[str] = ..., allow_wordless: _Optional[bool] = ...) -> None: ...
 
 class PerceiveRequest(_message.Message):
     __slots__ = ("start", "media", "end")
