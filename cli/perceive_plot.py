@@ -59,7 +59,7 @@ def _words(axes: Any, perception: perception_pb2.Perception) -> None:
     """The words where they were said, in three rows so that they don't cover each other."""
     for span in perception.transcript.speech:
         axes.axvspan(span.start_s, span.end_s, color="0.92")
-    words = perception.transcript.words
+    words = list(perception.transcript.words)
     if len(words) > _MOST_WORDS:
         words = [line[0] for line in lines(perception.transcript)][:: len(words) // _MOST_WORDS]
     for index, word in enumerate(words):
