@@ -17,6 +17,7 @@ from cli.console import err
 from cli.runfile import Progress, RunFile, RunFolder
 from cli.startup_view import StartupView
 from runtime.errors import EmpatheiaError, InvalidInput, ServiceDown
+from runtime.models import check_weights
 from runtime.settings import Settings
 
 START_S = 600.0
@@ -59,6 +60,7 @@ def start_detached(settings: Settings, preset: str | None, config: Path | None) 
     _sweep(folder)
     check_ports(settings)
     folder.forget()
+    check_weights(settings)
     command = [sys.executable, "-P", "-m", "cli.main", "up"]
     command += ["--preset", preset] if preset else []
     command += ["--config", str(config.absolute())] if config else []
@@ -132,9 +134,10 @@ def check_ports(settings: Settings) -> None:
 
 
 def _serve(settings: Settings, folder: RunFolder, progress: Progress) -> None:
+    check_weights(settings)
+    check_ports(settings)
     from runtime.hosting.ray_serve import LocalSystem
 
-    check_ports(settings)
     states: dict[str, str] = {}
     with _stop_signals(), StartupView(settings) as view:
         system = LocalSystem(settings)

@@ -15,7 +15,8 @@ from runtime.clients.transport import CallKey
 from runtime.errors import EmpatheiaError, InvalidInput, WeightsMissing
 from runtime.rpc import CHOOSE
 from runtime.settings import Settings
-from services.reasoning.backends.transformers.loading import Source, load, missing
+from services.reasoning.backends.transformers.loading import Source, load
+from services.reasoning.backends.transformers.present import missing
 from services.reasoning.service import ReasoningService
 from tests.reasoning import tiny
 from tests.reasoning.asking import SAID, ask, context, request
@@ -158,9 +159,9 @@ def test_what_is_not_there_says_what_to_run(tiny_llama: Path, tmp_path: Path) ->
     ):
         with pytest.raises(WeightsMissing, match=message):
             load(Source(model=name))
-        assert message in missing(Source(model=name))[0].message
-    assert not missing(Source(model=str(tiny_llama)))
-    found = missing(Source(model="nobody/nothing", adapter="nobody/either"))
+        assert message in missing({"model": name})[0].message
+    assert not missing({"model": str(tiny_llama)})
+    found = missing({"model": "nobody/nothing", "adapter": "nobody/either"})
     assert [error.reason for error in found] == ["WEIGHTS_MISSING"] * 2
 
 

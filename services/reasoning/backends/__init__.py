@@ -12,7 +12,7 @@ from empatheia.reasoning.v1 import reasoning_pb2
 from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
-from runtime.errors import EmpatheiaError, InvalidInput
+from runtime.errors import InvalidInput
 
 BACKENDS: dict[str, str] = {
     "embedded": "services.reasoning.backends.embedded:Embedded",
@@ -108,10 +108,6 @@ class Backend(ABC):
         Raises:
             InvalidInput: An option is unknown or out of range.
         """
-
-    def missing(self) -> Sequence[EmpatheiaError]:
-        """What `start` would miss on this machine, each with what to do; quick, loads nothing."""
-        return ()
 
     @abstractmethod
     async def start(self) -> None:

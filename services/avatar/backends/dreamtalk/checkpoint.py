@@ -16,10 +16,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import Wav2Vec2Model
 
-from runtime.errors import InvalidInput, WeightsMissing
+from runtime.errors import InvalidInput
 from services.avatar.backends.dreamtalk.clips import NEUTRAL_POSE, read_expressions, read_pose
 from services.avatar.backends.dreamtalk.config import DreamTalkConfig
 from services.avatar.backends.dreamtalk.ddim import DiffusionNet
+from services.avatar.backends.dreamtalk.present import CARD, no_weights
 from services.avatar.backends.dreamtalk.renderer.generator import FaceGenerator
 from services.avatar.backends.dreamtalk.style import style_clip
 
@@ -109,13 +110,9 @@ def load(folder: Path, device: str) -> Weights:
         WeightsMissing: There is nothing; the message says what to run.
         InvalidInput: A file was changed since.
     """
-    card = folder / "config.json"
+    card = folder / CARD
     if not card.is_file():
-        raise WeightsMissing(
-            f"{folder} holds no DreamTalk weights. They are not public: ask their authors for them, then run "
-            "python -m services.avatar.backends.dreamtalk.importer --help",
-            reason="WEIGHTS_MISSING",
-        )
+        raise no_weights(folder)
     try:
         said = json.loads(card.read_text())
         config, hashes = _CONFIG.validate_python(said["config"]), dict(said["sha256"])

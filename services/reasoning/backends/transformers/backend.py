@@ -16,10 +16,10 @@ from jinja2 import TemplateError
 from pydantic import Field
 
 from runtime.aio import iterate_in_thread
-from runtime.errors import EmpatheiaError, InvalidInput, TooMuch
+from runtime.errors import InvalidInput, TooMuch
 from services.reasoning import chat, prompt
 from services.reasoning.backends import WARM_UP, Answer, Backend, Likelihood, Scores, Usage, checked
-from services.reasoning.backends.transformers.loading import Source, load, missing
+from services.reasoning.backends.transformers.loading import Source, load
 from services.reasoning.backends.transformers.reading import Part, Reader, Reading, parts_of
 from services.reasoning.sampling import Sampler
 from services.reasoning.writing import Writing
@@ -66,10 +66,6 @@ class Transformers(Backend):
         self._line = asyncio.Lock()
         self._busy = threading.Lock()
         self._neutral: dict[tuple[Part, ...], list[Likelihood]] = {}
-
-    def missing(self) -> list[EmpatheiaError]:
-        """See `Backend`."""
-        return missing(self._options)
 
     async def start(self) -> None:
         """Loads the model and writes a word."""

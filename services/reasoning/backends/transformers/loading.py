@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 from pydantic import BaseModel, ConfigDict, Field
 from safetensors import SafetensorError, safe_open
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
@@ -21,9 +19,8 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 from transformers.utils import logging as transformers_logging
 
 from runtime.errors import EmpatheiaError, InvalidInput, WeightsMissing
-from runtime.models import weight_hash
-
-_PRESENT = ("*.safetensors", "*.bin")
+from runtime.models import folder_of, weight_hash
+from services.reasoning.backends.transformers.present import weights
 
 
 class Source(BaseModel):
@@ -57,18 +54,6 @@ class Loaded:
     weight_hash: str
 
 
-def missing(source: Source) -> list[EmpatheiaError]:
-    """What of a model is not on this machine; looks at names of files only."""
-    found: list[EmpatheiaError] = []
-    for name, revision in ((source.model, source.revision), (source.adapter, None)):
-        try:
-            if name:
-                _weights(_folder(name, revision), name)
-        except WeightsMissing as error:
-            found.append(error)
-    return found
-
-
 def load(source: Source) -> Loaded:
     """Loads model, tokenizer and adapter.
 
@@ -77,9 +62,9 @@ def load(source: Source) -> Loaded:
         InvalidInput: The model does not write text, or the adapter is another model's.
     """
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    folder = _folder(source.model, source.revision)
+    folder = folder_of(source.model, source.revision)
     _check_architecture(folder, source.model)
-    weights = _weights(folder, source.model)
+    files = weights(folder, source.model)
     tokenizer = _tokenizer(folder, source.model)
     model: Any
     report: dict[str, Any]
@@ -106,42 +91,11 @@ def load(source: Source) -> Loaded:
             f" {model.get_input_embeddings().weight.shape[0]}: they belong to different models",
             reason="WRONG_MODEL",
         )
-    model_id, hashes = source.model, _hash(weights)
+    model_id, hashes = source.model, _hash(files)
     if source.adapter:
         model, adapter_hash = _with_adapter(model, source)
         model_id, hashes = f"{model_id} + {source.adapter}", f"{hashes}+{adapter_hash}"
     return Loaded(model.eval(), tokenizer, model_id, hashes)
-
-
-def _folder(name: str, revision: str | None) -> Path:
-    """The folder of a model: the path itself, or what the hub's cache on this machine holds of an id."""
-    path = Path(name).expanduser()
-    if path.is_dir():
-        return path
-    if path.is_file() or path.is_absolute() or name.startswith((".", "~")) or name.count("/") != 1:
-        raise WeightsMissing(
-            f"there is no folder {name}; save the model there (config.json, *.safetensors, tokenizer.json),"
-            " or name another: services.reasoning.options.model",
-            reason="WEIGHTS_MISSING",
-        )
-    try:
-        return Path(snapshot_download(name, revision=revision, local_files_only=True))
-    except (LocalEntryNotFoundError, HFValidationError) as error:
-        wanted = f" --revision {revision}" if revision else ""
-        raise WeightsMissing(
-            f"{name} is not on this machine; run: hf download {name}{wanted}", reason="WEIGHTS_MISSING"
-        ) from error
-
-
-def _weights(folder: Path, name: str) -> list[Path]:
-    for pattern in _PRESENT:
-        if found := sorted(folder.glob(pattern)):
-            return found
-    raise WeightsMissing(
-        f"{name} has no weights ({folder} holds no *.safetensors); save the whole model there, or run:"
-        f" hf download {name}",
-        reason="WEIGHTS_MISSING",
-    )
 
 
 def _check_architecture(folder: Path, name: str) -> None:
@@ -180,8 +134,8 @@ def _with_adapter(model: Any, source: Source) -> tuple[Any, str]:
     # Only a model with an adapter needs this package.
     from peft import PeftModel, get_peft_model_state_dict
 
-    folder = _folder(source.adapter or "", None)
-    path = _weights(folder, str(source.adapter))[0]
+    folder = folder_of(str(source.adapter))
+    path = weights(folder, str(source.adapter))[0]
     with _clear(folder), warnings.catch_warnings():
         # That keys are missing is only warned of; it is checked below.
         warnings.simplefilter("ignore")

@@ -89,13 +89,14 @@ class StyleTTS2Backend(SpeechBackend):
             InvalidInput: Model, reference or styles can't be used.
         """
         self._options = Options.model_validate(options)
-        self._model, digest = load(self._options.model, self._options.device)
+        self._model, digest = load(self._options.model.expanduser(), self._options.device)
         self._config = self._model.config
         self.sample_rate = self._config.sample_rate
         self._samples_per_frame = self._config.frame
         width = 2 * self._config.style
-        shelf = read_shelf(self._options.styles, width) if self._options.styles else {}
-        reference = embed(self._model, self._options.reference).cpu() if self._options.reference else None
+        shelf = read_shelf(self._options.styles.expanduser(), width) if self._options.styles else {}
+        clip = self._options.reference
+        reference = embed(self._model, clip.expanduser()).cpu() if clip else None
         self._voices = Voices(width, reference, shelf)
         if self._voices.empty:
             raise InvalidInput.of(

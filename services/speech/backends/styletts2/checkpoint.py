@@ -17,12 +17,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from runtime.errors import InvalidInput, WeightsMissing
+from runtime.errors import InvalidInput
 from services.speech.backends.styletts2.config import Config, parse, read_public
 from services.speech.backends.styletts2.layers import fold
 from services.speech.backends.styletts2.model import StyleTTS2
+from services.speech.backends.styletts2.present import CONFIG, WEIGHTS, no_model
 
-WEIGHTS, CONFIG = "model.safetensors", "config.json"
 _PREFIX = "module."
 _TWIN, _ORIGINAL = "diffusion.diffusion.net.", "diffusion.unet."
 """The style network stands twice in a checkpoint; one copy is kept."""
@@ -87,11 +87,7 @@ def load(folder: Path, device: str = "cpu") -> tuple[StyleTTS2, str]:
     """
     weights, record = folder / WEIGHTS, folder / CONFIG
     if not (weights.is_file() and record.is_file()):
-        raise WeightsMissing(
-            f"no StyleTTS2 model in {folder}; run: python -m services.speech.backends.styletts2 import "
-            f"CHECKPOINT.pth CONFIG.yml {folder}",
-            reason="WEIGHTS_MISSING",
-        )
+        raise no_model(folder)
     shape, expected = _read_json(record)
     digest = _sha256(weights)
     if digest != expected:
