@@ -5,6 +5,7 @@ vowels are strong. Both rise and fall together; the shift at which they do so be
 for the drawn face: beards, teeth and poor light hide the inside of real mouths.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,9 +22,9 @@ _BAND_HZ = (500.0, 2000.0)
 _WINDOW_S = 0.08
 _SEARCH_S, _STEP_S = 0.4, 0.005
 _FIND_EVERY = 5
-# Where the mouth is in the square that the face finder gives, as shares of its side; and how dark the inside
-# of a mouth is at most, against the skin around it.
-_ROWS, _COLUMNS = (0.66, 0.98), (0.30, 0.70)
+# Where the middle of the mouth is in the square that the face finder gives, as shares of its side (further
+# out, long hair is as dark as a mouth); and how dark the inside of a mouth is at most, against the skin.
+_ROWS, _COLUMNS = (0.68, 0.95), (0.40, 0.60)
 _DARK = 0.3
 
 
@@ -118,10 +119,24 @@ def offset(times: Floats, opening: Floats, sound: Floats, rate: int) -> Offset |
     Returns:
         None if lips or voice stay the same, or fit best at the edge of the search.
     """
-    shifts = np.arange(-round(_SEARCH_S / _STEP_S), round(_SEARCH_S / _STEP_S) + 1) * _STEP_S
     filtered = sosfiltfilt(butter(2, _BAND_HZ, "bandpass", fs=rate, output="sos"), sound)
     power = np.concatenate(([0.0], np.cumsum(filtered**2)))
-    fits = np.array([_fit(opening, _level(power, times - shift, rate)) for shift in shifts])
+    return shift_of(times, opening, lambda at: _level(power, at, rate))
+
+
+def shift_of(times: Floats, opening: Floats, expected: Callable[[Floats], Floats]) -> Offset | None:
+    """Finds the shift, of up to 0.4 s either way, at which lips and what is expected of them correlate best.
+
+    Args:
+        times: (pictures,), in seconds.
+        opening: (pictures,), in any unit.
+        expected: Gives the opening at some times, in any unit.
+
+    Returns:
+        None if either stays the same, or they fit best at the edge of the search.
+    """
+    shifts = np.arange(-round(_SEARCH_S / _STEP_S), round(_SEARCH_S / _STEP_S) + 1) * _STEP_S
+    fits = np.array([_fit(opening, expected(times - shift)) for shift in shifts])
     best = int(np.argmax(fits))
     if not 0 < best < len(fits) - 1 or fits[best] <= 0:
         return None

@@ -58,6 +58,10 @@ def turn(
 
 @app.command("avatar")
 def avatar(
+    parts: Annotated[
+        Optional[list[str]],  # noqa: UP045 - Typer reads it at run time
+        typer.Option("--part", help="speed, live, emotions or sync; may be given several times."),
+    ] = None,
     minutes: Annotated[float, typer.Option(min=0.5, max=29, help="Length of the long reply.")] = 10.0,
     sessions: Annotated[int, typer.Option(min=1, help="Live videos at the same time.")] = 4,
     size: Annotated[int, typer.Option(help="Of the pictures whose speed is measured.")] = 512,
@@ -65,13 +69,14 @@ def avatar(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure talking faces in their files: lips against voice, closures, frame times; and their speed."""
-    from benchmarks.avatar import run
+    """Measure talking faces in their files: lips against voice, closures, times, emotions; and speed."""
+    from benchmarks.avatar import PARTS, run
     from cli.console import err
     from cli.options import settings_of
 
     with err.status("measuring") as status:
-        result = run(settings_of(preset, config), minutes, sessions, size, status.update)
+        wanted = tuple(parts) if parts else PARTS
+        result = run(settings_of(preset, config), wanted, minutes, sessions, size, status.update)
     if as_json:
         typer.echo(json.dumps(result, indent=2))
     else:
