@@ -12,6 +12,8 @@ _CLAUSE = re.compile(
     r"[,;:]\s+|\s+[-–—]\s+|\s+(?=(?:but|because|since|and|so|although)\s+(?:i|we|he|she|they|my|it)\b)", re.I
 )
 _LEAD = re.compile(r"^(?:(?:and|but|so|because|since|well|oh|yes|yeah|no|although|also|then|,)[\s,]+)+", re.I)
+_CONTROL = re.compile(r"<\|?/?\w+\|?>|\[/?INST\]|</?s>")
+"""What a language model takes for the frame around words, should a person type it."""
 _TRAILING = " \t\n,;:.!?…-–—\"'”“)("
 
 _PLAIN = frozenset(
@@ -222,7 +224,7 @@ def third_person(text: str) -> str:
     def turn(match: re.Match[str]) -> str:
         return _THIRD.get(match.group().lower(), match.group())
 
-    turned = _WORD.sub(turn, text.replace("’", "'"))
+    turned = _WORD.sub(turn, " ".join(_CONTROL.sub(" ", text).replace("’", "'").split()))
     turned = re.sub(r"\bthey (?:am|is)\b", "they are", turned)
     turned = re.sub(r"\bthey was(n't)?\b", r"they were\1", turned)
     return re.sub(r"\b(am|was) they\b", lambda m: f"{'are' if m[1] == 'am' else 'were'} they", turned)

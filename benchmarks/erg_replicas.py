@@ -59,6 +59,8 @@ def measure_all(
     begun = not ray.is_initialized()
     if begun:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        # Ray Data hands its actors their arguments in a way that Ray itself warns of.
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         cores = None if os.environ.get("RAY_ADDRESS") else max(os.cpu_count() or 1, replicas + 1)
         ray.init(num_cpus=cores, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)

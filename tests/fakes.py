@@ -64,17 +64,17 @@ class FakePerception(Fake):
         self, requests: AsyncIterator[perception_pb2.PerceiveRequest], call: Call
     ) -> AsyncIterator[perception_pb2.PerceiveResponse]:
         self.begin("perceive")
-        text = ""
+        text, before = "", 0
         async for request in requests:
             if request.HasField("start"):
-                text = request.start.text
+                text, before = request.start.text, len(request.start.history)
         text = text or "my dog died last night"
         affect = affect_pb2.Affect(valence=-0.7, arousal=-0.2, confidence=0.8)
         rest = 0.2 / (len(LABELS) - 1)
         for label in ("sad", *(name for name in LABELS if name != "sad")):
             affect.labels.entries.add(label=label, probability=0.8 if label == "sad" else rest)
         affect.classes.entries.add(label="sad", probability=1.0)
-        span = affect_pb2.TextSpan(utterance=0, start=0, end=len(text), text=text)
+        span = affect_pb2.TextSpan(utterance=before, start=0, end=len(text), text=text)
         affect.evidence.add(text=span, note="a loss", weight=1.0)
         perception = perception_pb2.Perception(text=text, affect=affect)
         perception.modalities.add(modality="text", present=True, affect=affect, model=MODEL)
