@@ -26,6 +26,19 @@ class Moment:
     classes: Mapping[str, float]
     """Distribution over the 7 classes."""
 
+    def evidence(self, source: str, top: str) -> affect_pb2.Evidence:
+        """This moment as evidence for a class.
+
+        Args:
+            source: "audio" or "face".
+            top: The class.
+        """
+        verb = {"audio": "sounds", "face": "looks"}[source]
+        span = affect_pb2.TimeSpan(start_s=self.start_s, end_s=self.end_s)
+        found = affect_pb2.Evidence(note=f"{verb} most {top} here", weight=self.classes[top])
+        getattr(found, source).CopyFrom(span)
+        return found
+
 
 @dataclass(frozen=True)
 class Judgement:
@@ -97,6 +110,27 @@ def flatten_neutral(observed: Mapping[str, float], neutral: float) -> dict[str, 
         neutral: Probability of neutral; with `observed` it sums to 1.
     """
     return {klass: observed.get(klass, 0.0) + neutral / len(CLASSES) for klass in CLASSES}
+
+
+def pooled(
+    parts: Sequence[tuple[float, Mapping[str, float], NDArray[np.float32]]], softer: float
+) -> tuple[dict[str, float], NDArray[np.float32]]:
+    """Averages what was said of the parts of an utterance.
+
+    Args:
+        parts: Weight, probability by class, and vector (D,) of each part; at least one.
+        softer: Temperature: above 1, each part is made less sure of itself.
+
+    Returns:
+        Probability by class, and the vector of the utterance.
+    """
+    weight = np.array([part[0] for part in parts])
+    weight = weight / weight.sum()
+    names = list(parts[0][1])
+    shares = np.array([[part[1][name] for name in names] for part in parts]) ** (1 / softer)
+    mean = weight @ (shares / shares.sum(axis=1, keepdims=True))
+    vector = (weight @ np.stack([part[2] for part in parts])).astype(np.float32)
+    return dict(zip(names, mean.tolist(), strict=True)), vector
 
 
 def affect(

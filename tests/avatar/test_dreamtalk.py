@@ -14,6 +14,7 @@ import torch
 from empatheia.common.v1 import style_pb2
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
+from runtime.batching import Batcher
 from runtime.clients.in_process import InProcessTransport
 from runtime.clients.transport import CallKey
 from runtime.errors import InvalidInput, UnknownName, WeightsMissing
@@ -22,7 +23,6 @@ from runtime.settings import load_settings
 from runtime.tensors import to_proto
 from services.avatar.backends import VideoForm
 from services.avatar.backends.dreamtalk.backend import DreamTalkBackend
-from services.avatar.backends.dreamtalk.batching import Batcher
 from services.avatar.backends.dreamtalk.checkpoint import import_checkpoint, load
 from services.avatar.backends.dreamtalk.clips import pose_at, read_expressions
 from services.avatar.backends.dreamtalk.config import DenoiserConfig, DreamTalkConfig, RendererConfig

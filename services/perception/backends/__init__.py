@@ -13,6 +13,7 @@ from services.perception.said import Said
 
 BACKENDS: dict[str, str] = {
     "embedded": "services.perception.backends.embedded:EmbeddedBackend",
+    "transformers": "services.perception.backends.transformers:TransformersBackend",
 }
 """`module:class` by name."""
 

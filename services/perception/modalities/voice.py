@@ -152,7 +152,7 @@ class ProsodicVoice(Voice):
         if len(self._course) == 1:
             return [whole]
         best = max(self._course, key=lambda moment: moment.classes[top])
-        return [whole, _evidence(best.start_s, best.end_s, f"sounds most {top} here", best.classes[top])]
+        return [whole, best.evidence("audio", top)]
 
     def _remarks(self, features: Floats) -> str:
         normal = (features - self._judge.mean) / self._judge.scale

@@ -6,9 +6,9 @@ import torch
 from empatheia.common.v1 import style_pb2
 from torch import Tensor
 
+from runtime.batching import Batcher
 from runtime.errors import InvalidInput
 from runtime.tensors import to_array
-from services.avatar.backends.dreamtalk.batching import Batcher
 from services.avatar.backends.dreamtalk.checkpoint import Weights
 
 

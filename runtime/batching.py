@@ -27,10 +27,13 @@ class Batcher(Generic[In, Out]):
 
     def all(self, items: Sequence[In]) -> list[Out]:
         """Does some items, along with those of others, and waits for them."""
-        futures: list[Future[Out]] = [Future() for _ in items]
-        for pair in zip(items, futures, strict=True):
-            self._waiting.put(pair)
-        return [future.result() for future in futures]
+        return [future.result() for future in [self.submit(item) for item in items]]
+
+    def submit(self, item: In) -> "Future[Out]":
+        """Does an item, along with those of others, while the caller goes on."""
+        future: Future[Out] = Future()
+        self._waiting.put((item, future))
+        return future
 
     def _work(self) -> None:
         while True:
