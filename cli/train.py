@@ -31,6 +31,10 @@ def perception(
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
 ) -> None:
     """Train the affect net of one modality."""
+    import logging
+
+    from rich.logging import RichHandler
+
     from cli.console import err
     from runtime.errors import InvalidInput
 
@@ -38,6 +42,9 @@ def perception(
         raise InvalidInput.of("--data", f"{data} is no folder", reason="NO_FILE")
     from services.perception import training
 
+    progress = logging.getLogger("services.perception")
+    progress.setLevel(logging.INFO)
+    progress.addHandler(RichHandler(console=err, show_time=False, show_level=False, show_path=False))
     with err.status("training"):
         figures = training.train(modality.value, data, seed=seed)
     for name, value in figures.items():

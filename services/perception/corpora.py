@@ -1,10 +1,7 @@
 """Reads the data sets that the judges are trained on, as features with right answers."""
 
 import csv
-import gzip
-import json
-import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,13 +15,9 @@ from services.perception.backends import Track
 from services.perception.fitting import Part
 from services.perception.listening import Listener
 from services.perception.modalities import faces, prosody
-from services.perception.modalities.sentences import Encoder
-from services.perception.modalities.text import joined
 from services.perception.model import Floats
 from services.perception.recording import decode
 
-_LOG = logging.getLogger(__name__)
-_BATCH = 64
 _VALID_ACTORS = (19, 20)
 _COPIES = 5
 _ALIKE = 0.9
@@ -38,47 +31,6 @@ class Corpus:
     labels: tuple[str, ...]
     train: Part
     valid: Part
-
-
-def dialogues(folder: Path) -> Corpus:
-    """EmpatheticDialogues: `train.jsonl.gz` and `valid.jsonl.gz` of {emotion, turns: [{role, text}]}."""
-    encoder = Encoder()
-    parts = [list(_turns(folder / f"{name}.jsonl.gz")) for name in ("train", "valid")]
-    labels = tuple(sorted({emotion for _, emotion in parts[1]}))
-    train, valid = (
-        Part(
-            _encoded(encoder, [text for text, _ in part]),
-            np.array([labels.index(emotion) for _, emotion in part]),
-        )
-        for part in parts
-    )
-    return Corpus(labels, train, valid)
-
-
-def _turns(path: Path) -> Iterator[tuple[str, str]]:
-    with gzip.open(path, "rt") as file:
-        for line in file:
-            dialogue = json.loads(line)
-            turns = [turn["text"] for turn in dialogue["turns"] if turn["role"] == "speaker"]
-            for count in sorted({1, len(turns)} - {0}):
-                if turns:
-                    yield joined(turns[:count]), dialogue["emotion"]
-
-
-def _encoded(encoder: Encoder, texts: Sequence[str]) -> Floats:
-    """Features of many texts; those of like length go together, which halves the padding."""
-    order = np.argsort([len(text) for text in texts])
-    blocks = [order[i : i + _BATCH] for i in range(0, len(order), _BATCH)]
-    result: Floats | None = None
-    for done, rows in enumerate(blocks):
-        features = encoder.encode([texts[row] for row in rows])
-        if result is None:
-            result = np.empty((len(texts), features.shape[1]), np.float32)
-        result[rows] = features
-        if done % 100 == 0:
-            _LOG.info("%d of %d texts", done * _BATCH, len(texts))
-    assert result is not None
-    return result
 
 
 def voices(folder: Path) -> Corpus:

@@ -62,14 +62,33 @@ def fit(
     w1, b1, w2, b2 = (np.stack(arrays) for arrays in zip(*members, strict=True))
     judge = Judge(labels, mean, scale, w1, b1, w2, b2, 1.0, 0.0)
     logits = judge.logits(valid.features.astype(np.float32))
-    judge = replace(judge, temperature=_temperature(logits, valid.target))
+    judge = replace(judge, temperature=temperature(logits, valid.target))
+    return replace(judge, reliability=reliability(judge, valid, classes))
+
+
+def reliability(judge: Judge, valid: Part, classes: Mapping[str, str]) -> float:
+    """Balanced accuracy over the classes of the labels, corrected for chance: 0 is a guess, 1 never errs."""
+    guess, target = by_class(
+        judge.probabilities(valid.features.astype(np.float32)), valid.target, judge, classes
+    )
+    chance = 1 / len(np.unique(target))
+    return (balanced_accuracy(guess, target) - chance) / (1 - chance)
+
+
+def by_class(
+    probabilities: Floats, target: Ints, judge: Judge, classes: Mapping[str, str]
+) -> tuple[Ints, Ints]:
+    """The likeliest class of each row, and the right one, as indices.
+
+    Args:
+        probabilities: (N, C) over the judge's labels.
+        target: (N,) labels.
+        judge: Knows the labels' names.
+        classes: The class of each label.
+    """
     names = sorted(set(classes.values()))
-    membership = np.array([[classes[label] == name for name in names] for label in labels])
-    guess = (judge.probabilities(valid.features.astype(np.float32)) @ membership).argmax(axis=1)
-    target_class = membership.argmax(axis=1)[valid.target]
-    chance = 1 / len(np.unique(target_class))
-    recall = balanced_accuracy(guess, target_class)
-    return replace(judge, reliability=(recall - chance) / (1 - chance))
+    membership = np.array([[classes[label] == name for name in names] for label in judge.labels])
+    return (probabilities @ membership).argmax(axis=1), membership.argmax(axis=1)[target]
 
 
 def _member(
@@ -110,7 +129,8 @@ def _class_weights(target: Ints, classes: int) -> torch.Tensor:
     return torch.from_numpy(count.mean() / np.maximum(count, 0.2 * count.mean()))
 
 
-def _temperature(logits: Floats, target: Ints) -> float:
+def temperature(logits: Floats, target: Ints) -> float:
+    """What logits are best divided by: least log loss on data that they were not trained on."""
     grid = np.exp(np.linspace(np.log(0.2), np.log(5), 121))
     losses = [_log_loss(logits / value, target) for value in grid]
     return float(grid[int(np.argmin(losses))])

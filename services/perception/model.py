@@ -1,13 +1,15 @@
 """The small networks that judge: ensembles of two-layer perceptrons, run by numpy."""
 
+import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from runtime.errors import WeightsMissing
@@ -72,14 +74,21 @@ class Judge:
         logits: Floats = (hidden @ self.w2 + self.b2).mean(axis=0)
         return logits
 
-    def save(self, path: Path) -> None:
-        """Writes weights, labels and temperature into one safetensors file; matrices as float16."""
+    def save(self, path: Path, further: Mapping[str, NDArray[Any]] | None = None) -> None:
+        """Writes weights, labels and temperature into one safetensors file; matrices as float16.
+
+        Args:
+            path: The file.
+            further: Arrays that belong to the judge and are kept with it, for `read_weights`.
+        """
         arrays = {name: getattr(self, name) for name in ("mean", "scale", "b1", "b2")}
         arrays |= {name: getattr(self, name).astype(np.float16) for name in ("w1", "w2")}
+        arrays |= further or {}
         about = {
             "labels": list(self.labels),
             "temperature": self.temperature,
             "reliability": self.reliability,
+            "sha256": _digest(arrays),
         }
         save_file(arrays, path, metadata={"judge": json.dumps(about)})
 
@@ -88,15 +97,46 @@ class Judge:
         """Reads what `save` wrote.
 
         Raises:
-            WeightsMissing: There is no such file.
+            WeightsMissing: See `read_weights`.
         """
-        if not path.exists():
-            raise WeightsMissing(
-                f"{path.name} is not there; make it with `python -m services.perception.training`",
-                reason="WEIGHTS_MISSING",
-            )
+        arrays, about = read_weights(path)
+        own = {field.name for field in fields(cls)} & arrays.keys()
+        return cls(
+            labels=tuple(about["labels"]),
+            temperature=about["temperature"],
+            reliability=about["reliability"],
+            **{name: arrays[name].astype(np.float32) for name in own},
+        )
+
+
+def read_weights(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Reads the arrays of a judge's file, and what it says about them.
+
+    Raises:
+        WeightsMissing: There is no such file, or it is not as it was written.
+    """
+    todo = "make it with `python -m services.perception.training`"
+    if not path.exists():
+        raise WeightsMissing(f"{path.name} is not there; {todo}", reason="WEIGHTS_MISSING")
+    try:
         with safe_open(path, framework="numpy") as file:
             about: dict[str, Any] = json.loads(file.metadata()["judge"])
-            arrays = {name: file.get_tensor(name).astype(np.float32) for name in file.keys()}  # noqa: SIM118
-        about["labels"] = tuple(about["labels"])
-        return cls(**arrays, **about)
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise _damaged(path, str(error), todo) from error
+    if "sha256" in about and about["sha256"] != _digest(arrays):
+        raise _damaged(path, "its checksum is wrong", todo)
+    return arrays, about
+
+
+def _damaged(path: Path, why: str, todo: str) -> WeightsMissing:
+    text = f"{path.name} is damaged ({why}); take it from the repository again, or {todo}"
+    return WeightsMissing(text, reason="WEIGHTS_DAMAGED")
+
+
+def _digest(arrays: Mapping[str, NDArray[Any]]) -> str:
+    digest = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.dtype} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

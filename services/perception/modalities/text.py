@@ -5,14 +5,17 @@ from collections.abc import Sequence
 
 import numpy as np
 from empatheia.common.v1 import affect_pb2
+from numpy.typing import NDArray
 
 from runtime.models import weight_hash
 from services.perception.judgement import Judgement, absent
 from services.perception.modalities.sentences import MODEL_ID, Encoder, sentence_vector
-from services.perception.model import WEIGHTS, Judge
+from services.perception.model import WEIGHTS, Floats, Judge, read_weights
 from services.perception.said import Said
 
-_PATH = WEIGHTS / "text.safetensors"
+PATH = WEIGHTS / "text.safetensors"
+Piece = tuple[Said, tuple[int, int]]
+"""A part of what was said: from one character to another."""
 _CLAUSE = re.compile(
     r"[^.!?;:,\n]+?(?:[.!?;:,\n]+|(?=\s(?:but|because|and|when|so|although|then)\s)|$)", re.I
 )
@@ -32,9 +35,13 @@ class TextModality:
     """Judges the person's words, newest last, over the 32 labels."""
 
     def __init__(self) -> None:
-        """Loads encoder and judge."""
-        self._encoder = Encoder()
-        self._judge = Judge.load(_PATH)
+        """Loads judge and encoder.
+
+        Raises:
+            WeightsMissing: The weights are not there, damaged, or tuned from another encoder.
+        """
+        self._judge = Judge.load(PATH)
+        self._encoder = Encoder(read_weights(PATH)[0])
 
     def judge(self, said: Sequence[Said]) -> Judgement:
         """Judges what the person said so far.
@@ -45,38 +52,47 @@ class TextModality:
         last = said[-1].text if said else ""
         if not _WORD.search(last) or not self._encoder.knows_words(last):
             return absent("no words that the model knows")
-        features = self._encoder.encode([joined([s.text for s in said])])
-        probabilities = self._judge.probabilities(features)[0]
-        labels = dict(zip(self._judge.labels, probabilities.tolist(), strict=True))
-        top = int(probabilities.argmax())
+        clauses = _clauses(said)
+        # One pass for the whole text and for what is left without each clause.
+        features = self._encoder.encode(
+            [joined([s.text for s in said]), *(_without(said, piece) for piece in clauses)]
+        )
+        probabilities = self._judge.probabilities(features)
+        labels = dict(zip(self._judge.labels, probabilities[0].tolist(), strict=True))
+        top = int(probabilities[0].argmax())
         return Judgement(
             labels=labels,
-            evidence=tuple(self._evidence(said, top, float(probabilities[top]))),
+            evidence=tuple(self._evidence(said, clauses, probabilities[:, top], self._judge.labels[top])),
             reliability=self._judge.reliability,
-            feature=sentence_vector(features),
+            feature=sentence_vector(features[:1]),
             model_id=MODEL_ID,
-            weight_hash=weight_hash(_PATH),
+            weight_hash=weight_hash(PATH),
             word=self._judge.labels[top],
         )
 
-    def _evidence(self, said: Sequence[Said], top: int, whole: float) -> list[affect_pb2.Evidence]:
+    def _evidence(
+        self, said: Sequence[Said], clauses: Sequence[Piece], shares: Floats, label: str
+    ) -> list[affect_pb2.Evidence]:
         """The words without which the judgement would be less sure.
 
         Each clause is left out in turn, then, inside the clause that counts most, each word; the weight is
         the share of the label's probability that goes with it.
+
+        Args:
+            said: The person's turns.
+            clauses: The newest clauses of the turns, at least one.
+            shares: (1 + clauses,), the label's probability with everything and without each clause.
+            label: The likeliest.
         """
-        clauses = [(s, match.span()) for s in said for match in _CLAUSE.finditer(s.text)]
-        clauses = [(s, _trimmed(s.text, *span)) for s, span in clauses if _WORD.search(s.text[slice(*span)])]
-        clauses = clauses[-_MOST_CLAUSES:]
-        drops = self._drops(said, clauses, top, whole)
+        drops = _drops(shares[1:], float(shares[0]))
         order = np.argsort(-drops)
         best, (start, end) = clauses[int(order[0])]
         words = [(best, (start + m.start(), start + m.end())) for m in _WORD.finditer(best.text[start:end])]
         words = words[:_MOST_WORDS]
-        word_drops = self._drops(said, words, top, whole)
+        left = self._judge.probabilities(self._encoder.encode([_without(said, word) for word in words]))
+        word_drops = _drops(left[:, self._judge.labels.index(label)], float(shares[0]))
         found = [(clauses[i], float(drops[i])) for i in order[:2] if len(clauses) > 1]
         found += [(words[i], float(word_drops[i])) for i in np.argsort(-word_drops)[:_MOST_EVIDENCE]]
-        label = self._judge.labels[top]
         chosen = [
             _evidence(piece, weight, f"counts towards {label}")
             for piece, weight in found
@@ -86,18 +102,21 @@ class TextModality:
             _evidence((best, (start, end)), max(0.0, float(drops[order[0]])), "the words as a whole")
         ]
 
-    def _drops(
-        self, said: Sequence[Said], pieces: Sequence[tuple[Said, tuple[int, int]]], top: int, whole: float
-    ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-        without = [
-            joined([s.text[: span[0]] + s.text[span[1] :] if s is owner else s.text for s in said]) or "."
-            for owner, span in pieces
-        ]
-        left = self._judge.probabilities(self._encoder.encode(without))[:, top]
-        drops: np.ndarray[tuple[int], np.dtype[np.float64]] = np.clip(
-            1 - left.astype(np.float64) / whole, 0, 1
-        )
-        return drops
+
+def _clauses(said: Sequence[Said]) -> list[Piece]:
+    found = [(s, match.span()) for s in said for match in _CLAUSE.finditer(s.text)]
+    kept = [(s, _trimmed(s.text, *span)) for s, span in found if _WORD.search(s.text[slice(*span)])]
+    return kept[-_MOST_CLAUSES:]
+
+
+def _without(said: Sequence[Said], piece: Piece) -> str:
+    owner, (start, end) = piece
+    return joined([s.text[:start] + s.text[end:] if s is owner else s.text for s in said]) or "."
+
+
+def _drops(left: Floats, whole: float) -> NDArray[np.float64]:
+    drops: NDArray[np.float64] = np.clip(1 - left.astype(np.float64) / whole, 0, 1)
+    return drops
 
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
@@ -105,7 +124,7 @@ def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
     return start + len(piece) - len(piece.lstrip()), end - len(piece) + len(piece.rstrip())
 
 
-def _evidence(piece: tuple[Said, tuple[int, int]], weight: float, note: str) -> affect_pb2.Evidence:
+def _evidence(piece: Piece, weight: float, note: str) -> affect_pb2.Evidence:
     said, (start, end) = piece
     span = affect_pb2.TextSpan(utterance=said.utterance, start=start, end=end, text=said.text[start:end])
     return affect_pb2.Evidence(text=span, weight=weight, note=note)
