@@ -11,12 +11,16 @@ from runtime.services import SERVICES
 from runtime.settings import Settings
 
 WEIGHTS: dict[tuple[str, str], str] = {
+    ("perception", "transformers"): "services.perception.present:missing",
     ("reasoning", "transformers"): "services.reasoning.backends.transformers.present:missing",
     ("speech", "styletts2"): "services.speech.backends.styletts2.present:missing",
     ("avatar", "dreamtalk"): "services.avatar.backends.dreamtalk.present:missing",
 }
 """By service and backend: the `module:function` that takes the backend's options and tells which weights are
 missing on this machine. It looks at names of files only."""
+
+
+_PATTERNS = ("*.safetensors", "*.bin")
 
 
 @cache
@@ -56,6 +60,22 @@ def folder_of(model: str, revision: str | None = None) -> Path:
         raise WeightsMissing(
             f"{model} is not on this machine; run: hf download {model}{wanted}", reason="WEIGHTS_MISSING"
         ) from error
+
+
+def weight_files(folder: Path, name: str) -> list[Path]:
+    """The files with weights in a model's folder.
+
+    Raises:
+        WeightsMissing: There are none.
+    """
+    for pattern in _PATTERNS:
+        if found := sorted(folder.glob(pattern)):
+            return found
+    raise WeightsMissing(
+        f"{name} has no weights ({folder} holds no *.safetensors); save the whole model there, or run:"
+        f" hf download {name}",
+        reason="WEIGHTS_MISSING",
+    )
 
 
 def check_weights(settings: Settings) -> None:

@@ -21,10 +21,12 @@ def test_the_gpu_preset_names_everything_that_is_missing(
         main.main()
     assert caught.value.code == 4
     lines = [line.removeprefix("error: ") for line in capsys.readouterr().err.splitlines()]
-    assert [line.split(":")[0] for line in lines] == ["reasoning", "speech", "speech", "avatar", "avatar"]
+    missed = [line.split(":")[0] for line in lines]
+    assert missed == [*["perception"] * 5, "reasoning", "speech", "speech", "avatar", "avatar"]
     for line, told in zip(
         lines,
         (
+            *["run: hf download"] * 5,
             "run: hf download lmsys/vicuna-7b-v1.5",
             "styletts2 import CHECKPOINT.pth",
             "styletts2 voice",
@@ -47,6 +49,7 @@ def placed(folder: Path, *names: str) -> str:
 def test_what_is_there_is_not_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = load_settings("gpu")
     options: dict[str, dict[str, Any]] = {
+        "perception": {"asr": placed(tmp_path / "ears", "model.safetensors")},
         "reasoning": {"model": placed(tmp_path / "llm", "model.safetensors")},
         "speech": {
             "model": placed(tmp_path / "voice", "model.safetensors", "config.json"),

@@ -19,8 +19,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 from transformers.utils import logging as transformers_logging
 
 from runtime.errors import EmpatheiaError, InvalidInput, WeightsMissing
-from runtime.models import folder_of, weight_hash
-from services.reasoning.backends.transformers.present import weights
+from runtime.models import folder_of, weight_files, weight_hash
 
 
 class Source(BaseModel):
@@ -64,7 +63,7 @@ def load(source: Source) -> Loaded:
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     folder = folder_of(source.model, source.revision)
     _check_architecture(folder, source.model)
-    files = weights(folder, source.model)
+    files = weight_files(folder, source.model)
     tokenizer = _tokenizer(folder, source.model)
     model: Any
     report: dict[str, Any]
@@ -135,7 +134,7 @@ def _with_adapter(model: Any, source: Source) -> tuple[Any, str]:
     from peft import PeftModel, get_peft_model_state_dict
 
     folder = folder_of(str(source.adapter))
-    path = weights(folder, str(source.adapter))[0]
+    path = weight_files(folder, str(source.adapter))[0]
     with _clear(folder), warnings.catch_warnings():
         # That keys are missing is only warned of; it is checked below.
         warnings.simplefilter("ignore")
