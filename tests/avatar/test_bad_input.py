@@ -1,16 +1,21 @@
+import io
 import math
 
+import av
 import numpy as np
 import pytest
 from empatheia.avatar.v1 import avatar_pb2
-from empatheia.common.v1 import content_pb2
+from empatheia.common.v1 import content_pb2, style_pb2
 
 from runtime.clients.transport import CallKey
 from runtime.errors import EmpatheiaError, InvalidInput, TooMuch, UnknownName
 from runtime.rpc import RENDER
 from runtime.settings import load_settings
 from services.avatar import service
-from services.avatar.profiles.schema import FOLDER, load_profile, load_profiles
+from services.avatar.drawing.geometry import HeadShape
+from services.avatar.drawing.mouth import mouth_lines
+from services.avatar.motion.animator import Animator
+from services.avatar.profiles.schema import FOLDER, Head, load_profile, load_profiles
 from services.avatar.service import AvatarService
 from tests.avatar.support import RATE, requests, speech
 
@@ -125,6 +130,29 @@ async def test_more_than_half_an_hour(avatar, monkeypatch):
     error = await refusal(avatar, listed(START, audio(0, samples=2 * RATE), audio(2.0, samples=1)))
     assert isinstance(error, TooMuch)
     assert error.reason == "AUDIO_TOO_LONG"
+
+
+@pytest.mark.parametrize("kind", ["silence", "clipped", "noise", "one value"])
+async def test_odd_voices_make_a_whole_video(avatar, kind):
+    _, hum = speech(2)
+    voice = {
+        "silence": np.zeros_like(hum),
+        "clipped": np.clip(hum.astype(np.int32) * 40, -32768, 32767).astype(np.int16),
+        "noise": np.random.default_rng(0).integers(-32768, 32767, hum.size, np.int16, endpoint=True),
+        "one value": np.full_like(hum, -32768),
+    }[kind]
+    responses = [r async for r in avatar.stream(RENDER, requests(voice, size=64), KEY)]
+    assert responses[-1].summary.frames == math.ceil((len(voice) / RATE + 0.3) * 25 - 1e-9)
+    data = b"".join(r.chunk.data for r in responses[1:-1])
+    with av.open(io.BytesIO(data)) as file:
+        assert sum(1 for _ in file.decode(video=0)) == responses[-1].summary.frames
+
+
+async def test_silence_moves_no_lips():
+    animator = Animator(style_pb2.FaceControls(), 1, RATE, 25)
+    animator.add_voice(np.random.default_rng(0).integers(-20, 20, 2 * RATE, np.int16))
+    head = HeadShape(Head())
+    assert all(mouth_lines(head, animator.pose(n / 25)).gap == 0.0 for n in range(45))
 
 
 async def test_one_sample_is_enough(avatar):

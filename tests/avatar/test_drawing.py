@@ -5,7 +5,7 @@ from services.avatar.drawing.geometry import HeadShape, View
 from services.avatar.drawing.mouth import mouth_lines
 from services.avatar.drawing.painter import Painter, Picture
 from services.avatar.profiles.schema import FOLDER, load_profiles
-from services.avatar.rig import Pose
+from services.avatar.rig import SHAPES, Pose
 
 PROFILES = load_profiles([FOLDER])
 SIZE = 128
@@ -102,3 +102,12 @@ def test_copying_a_profile_makes_an_avatar(tmp_path):
     found = load_profiles([FOLDER, tmp_path])
     assert found["nora"].name == "Nora"
     assert next(iter(found)) == "mira"
+
+
+def test_each_of_the_52_shapes_moves_something():
+    painter = Painter(PROFILES["jonas"], SIZE)
+    open_mouth = {"mouthClose": {"jawOpen": 0.5}, "tongueOut": {"jawOpen": 0.5}}
+    for name in SHAPES:
+        with_it = open_mouth.get(name, {})
+        change = np.abs(draw(painter, **{name: 1.0}, **with_it) - draw(painter, **with_it)).max()
+        assert change > 20, name

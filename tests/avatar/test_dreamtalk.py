@@ -27,6 +27,7 @@ from services.avatar.backends.dreamtalk.checkpoint import import_checkpoint, loa
 from services.avatar.backends.dreamtalk.clips import pose_at, read_expressions
 from services.avatar.backends.dreamtalk.config import DenoiserConfig, DreamTalkConfig, RendererConfig
 from services.avatar.backends.dreamtalk.ddim import DiffusionNet
+from services.avatar.backends.dreamtalk.engine import Engine
 from services.avatar.backends.dreamtalk.portrait import read_portrait
 from services.avatar.backends.dreamtalk.renderer.generator import FaceGenerator
 from services.avatar.drawing.painter import Painter, Picture
@@ -147,18 +148,32 @@ def test_chunks_of_the_voice_change_nothing(backend: DreamTalkBackend) -> None:
 def test_voice_seed_and_style_change_the_pictures(backend: DreamTalkBackend) -> None:
     engine = backend._engine
     assert engine is not None
-    code = np.linspace(-1, 1, WIDTH, dtype=np.float32)
-    direct = engine.style(style_pb2.Style(emotion="happy", intensity=1, tensors=[to_proto("S_v", code)]))
-    assert np.array_equal(direct.numpy(), code)
     neutral, happy = (engine.style(style_pb2.Style(emotion="happy", intensity=x)) for x in (0, 1))
     half = engine.style(style_pb2.Style(emotion="happy", intensity=0.5))
     assert not torch.allclose(neutral, happy)
     assert torch.allclose(half, (neutral + happy) / 2, atol=1e-6)
-    narrow = to_proto("S_v", np.ones(13, np.float32))
-    assert torch.equal(engine.style(style_pb2.Style(emotion="happy", intensity=1, tensors=[narrow])), happy)
-    bad = to_proto("S_v", np.full(WIDTH, np.nan, np.float32))
-    with pytest.raises(InvalidInput, match="S_v"):
-        engine.style(style_pb2.Style(tensors=[bad]))
+    samples = voice(1.5)
+    usual, _ = made(backend, samples, 24000)
+    for other in (
+        made(backend, voice(1.5)[::-1].copy(), 24000),
+        made(backend, samples, 24000, seed=8),
+        made(backend, samples, 24000, style=style_pb2.Style(emotion="happy", intensity=1)),
+    ):
+        assert np.abs(pictures(other[0]) - pictures(usual)).mean() > 0
+
+
+def test_learned_style_is_taken_as_it_is(home: Path, backend: DreamTalkBackend) -> None:
+    assert backend._engine is not None
+    engine = Engine(backend._engine.weights, device="cpu", steps=2, guidance=1.0, batch=4, learned_style=True)
+    code = np.linspace(-1, 1, WIDTH, dtype=np.float32)
+    happy = style_pb2.Style(emotion="happy", intensity=1, tensors=[to_proto("S_v", code)])
+    assert np.array_equal(engine.style(happy).numpy(), code)
+    # Of a disentangler that never saw these codes, the numbers mean something else.
+    plain = style_pb2.Style(emotion="happy", intensity=1)
+    assert torch.equal(backend._engine.style(happy), backend._engine.style(plain))
+    for wrong in ([], [np.ones(WIDTH + 1, np.float32)], [np.full(WIDTH, np.nan, np.float32)]):
+        with pytest.raises(InvalidInput, match="S_v"):
+            engine.style(style_pb2.Style(tensors=[to_proto("S_v", one) for one in wrong]))
 
 
 def test_guidance_of_one_leaves_the_second_pass_away(backend: DreamTalkBackend) -> None:

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -33,6 +33,8 @@ class DreamTalkOptions(BaseModel):
     """Folder that the importer made."""
     portraits: Path
     """Folder of pictures; the name of each file is its avatar's key."""
+    style: Literal["emotion", "S_v"] = "emotion"
+    """How a face speaks: by its emotion's code, or by S_v of a disentangler that has learned such codes."""
     device: str = Field("", pattern=r"^(cpu|cuda(:\d+)?)?$")
     """Empty is a GPU where there is one."""
     steps: int = Field(10, ge=1, le=1000)
@@ -85,7 +87,12 @@ class DreamTalkBackend(AvatarBackend):
         self._portraits = {path.stem: read_portrait(path, size) for path in files}
         self.sizes = (size, size)
         self._engine = Engine(
-            weights, device=device, steps=options.steps, guidance=options.guidance, batch=options.batch
+            weights,
+            device=device,
+            steps=options.steps,
+            guidance=options.guidance,
+            batch=options.batch,
+            learned_style=options.style == "S_v",
         )
         video = self.open(VideoForm("", style_pb2.Style(), 0, 16000, 0, 0.0))
         try:

@@ -32,9 +32,28 @@ class Picture:
 class Engine:
     """Makes expressions and pictures, batched across sessions."""
 
-    def __init__(self, weights: Weights, *, device: str, steps: int, guidance: float, batch: int) -> None:
-        """Starts the threads that work."""
+    def __init__(
+        self,
+        weights: Weights,
+        *,
+        device: str,
+        steps: int,
+        guidance: float,
+        batch: int,
+        learned_style: bool = False,
+    ) -> None:
+        """Starts the threads that work.
+
+        Args:
+            weights: The networks and style codes.
+            device: Where they are.
+            steps: Of DDIM.
+            guidance: How far to go beyond no style.
+            batch: Most pictures drawn together.
+            learned_style: S_v is a style code, from a disentangler that was taught these codes.
+        """
         self.weights = weights
+        self._learned_style = learned_style
         self._device, self._steps, self._guidance = device, steps, guidance
         with torch.inference_mode():
             self._null = weights.diffusion.null_style() if guidance != 1.0 else None
@@ -44,20 +63,20 @@ class Engine:
     def style(self, style: style_pb2.Style) -> Tensor:
         """Code (width,) of how the face is to look.
 
-        The disentangler's S_v is the code where it is as wide as one; otherwise the emotion's own code is
-        approached from the neutral one by the intensity.
+        Either the disentangler's S_v itself, or the emotion's own code, approached from the neutral one by
+        the intensity.
 
         Raises:
-            InvalidInput: S_v is broken.
+            InvalidInput: S_v is to be the code, and is missing or broken.
         """
         codes, width = self.weights.styles, self.weights.config.denoiser.width
-        for tensor in style.tensors:
-            if tensor.name == "S_v" and width in tensor.shape:
-                code = torch.from_numpy(to_array(tensor).astype("float32")).flatten()
-                if len(code) != width or not torch.isfinite(code).all():
-                    said = f"must be {width} finite numbers"
-                    raise InvalidInput.of("start.style.tensors[S_v]", said, reason="BAD_STYLE")
-                return code
+        if self._learned_style:
+            found = [to_array(tensor) for tensor in style.tensors if tensor.name == "S_v"]
+            code = torch.from_numpy(found[0].astype("float32")).flatten() if found else torch.zeros(0)
+            if len(code) != width or not torch.isfinite(code).all():
+                said = f"must be {width} finite numbers"
+                raise InvalidInput.of("start.style.tensors[S_v]", said, reason="BAD_STYLE")
+            return code
         neutral = codes["neutral"]
         share = min(1.0, max(0.0, style.intensity))
         return neutral + share * (codes.get(style.emotion, neutral) - neutral)
