@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,8 @@ async def measure(transport: Transport, sample: Sample, seed: int) -> Row:
 async def _likelihood(done: Chain, reply: str) -> tuple[float | None, int]:
     """Sum of the log probabilities of a reply's tokens where the chain would have written its own."""
     other = _OTHER_REPLY if reply != _OTHER_REPLY else "Oh."
-    found = await empathetic_response.likelihoods(done.context, [reply, other])
+    before = replace(done.context, steps=[step for step in done.steps if step.name != "response"])
+    found = await empathetic_response.likelihoods(before, [reply, other])
     return found[0] if found else (None, 0)
 
 
