@@ -71,10 +71,9 @@ def weight_files(folder: Path, name: str) -> list[Path]:
     for pattern in _PATTERNS:
         if found := sorted(folder.glob(pattern)):
             return found
+    todo = "save the whole model there" if Path(name).expanduser().is_dir() else f"run: hf download {name}"
     raise WeightsMissing(
-        f"{name} has no weights ({folder} holds no *.safetensors); save the whole model there, or run:"
-        f" hf download {name}",
-        reason="WEIGHTS_MISSING",
+        f"{name} has no weights ({folder} holds no *.safetensors); {todo}", reason="WEIGHTS_MISSING"
     )
 
 

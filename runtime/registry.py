@@ -5,6 +5,8 @@ from typing import Any
 
 from runtime.errors import UnknownName
 
+_OWN = ("agents", "graphs", "runtime", "services", "empatheia")
+
 
 def load(target: str) -> Any:
     """Imports `module:attribute`."""
@@ -21,11 +23,20 @@ def pick(table: dict[str, str], name: str, *, what: str) -> Any:
         what: What the table lists, for the message: "speech backend".
 
     Raises:
-        UnknownName: The table has no such entry.
+        UnknownName: The table has no such entry, or a package that it needs is not installed.
     """
     if name not in table:
         raise UnknownName(
             f"there is no {what} named {name!r}; there are: {', '.join(sorted(table))}",
             reason="UNKNOWN_BACKEND",
         )
-    return load(table[name])
+    try:
+        return load(table[name])
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] in _OWN:
+            raise
+        raise UnknownName(
+            f"the {what} {name!r} needs the package {error.name}, which is not installed; the groups of"
+            " optional dependencies in pyproject.toml say which belong together",
+            reason="NOT_INSTALLED",
+        ) from error
