@@ -1,7 +1,8 @@
 """How a step asks the reasoning service."""
 
+import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -9,30 +10,12 @@ from empatheia.common.v1 import dialogue_pb2
 from empatheia.reasoning.v1 import reasoning_pb2
 
 from agents.step import Evidence, ModelRef, StepContext, StepResult, UtteranceData
+from runtime.chain_of_empathy import QUESTIONS, SYSTEM, felt
 from runtime.clients.transport import CallKey
 from runtime.errors import Internal
 from runtime.rpc import CHOOSE, GENERATE
 
 _ROLES = {"speaker": dialogue_pb2.ROLE_SPEAKER, "listener": dialogue_pb2.ROLE_LISTENER}
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A worked example: a dialogue and what was concluded of it."""
-
-    dialogue: Sequence[UtteranceData]
-    steps: Sequence[tuple[str, str, str]]
-    """Name, instruction and text of each step."""
-
-    def to_proto(self) -> reasoning_pb2.Example:
-        """Packs it for the wire."""
-        return reasoning_pb2.Example(
-            dialogue=_utterances(self.dialogue),
-            steps=[
-                reasoning_pb2.CompletedStep(name=name, instruction=instruction, text=text)
-                for name, instruction, text in self.steps
-            ],
-        )
 
 
 @dataclass(frozen=True)
@@ -46,76 +29,62 @@ class Written:
 
 
 _RULE = ModelRef(backend="rule", model_id="the person's own words", weight_hash="")
-"""What concluded a step that got no whole answer of the model."""
+"""What concluded a step that asked no model."""
 
 
 @dataclass
 class Asking:
-    """The questions of one step: sends them, and sums up what they took."""
+    """The questions of one step: sends them, and sums up what they took.
+
+    All steps ask in the frame of `runtime.chain_of_empathy`, each with the conclusions of those before it.
+    """
 
     context: StepContext
     name: str
-    instruction: str
-    system: str
-    examples: Sequence[Shown]
     model: ModelRef = _RULE
     attempts: int = 0
+    dropped: int = 0
+    """Oldest utterances for which the model had no room."""
     usage: dict[str, float] = field(default_factory=dict)
     _began: float = field(default_factory=time.monotonic)
 
-    async def stream(
-        self,
-        options: reasoning_pb2.GenerationOptions,
-        *,
-        prefill: str = "",
-        steps: Sequence[tuple[str, str, str]] = (),
-    ) -> AsyncIterator[str | Written]:
-        """Yields the answer piece by piece, then the whole."""
-        request = reasoning_pb2.GenerateRequest(
-            context=self._context(steps), options=options, prefill=prefill
-        )
+    async def write(self, options: reasoning_pb2.GenerationOptions) -> Written:
+        """Returns the model's answer."""
         self.attempts += 1
-        responses = self.context.transport.stream(GENERATE, request, self._key())
-        async with aclosing(responses) as parts:  # type: ignore[type-var]
-            async for response in parts:
-                if response.WhichOneof("part") == "delta":
-                    yield response.delta.text
-                    continue
-                result = response.result
-                self._note(result.usage, result.model)
-                whole = result.finish_reason == reasoning_pb2.FINISH_REASON_STOP
-                yield Written(result.text, result.mean_logprob, whole)
+        return await self._write(options)
 
-    async def write(
-        self,
-        options: reasoning_pb2.GenerationOptions,
-        *,
-        prefill: str = "",
-        steps: Sequence[tuple[str, str, str]] = (),
-        hopeless: Callable[[str], bool] = lambda text: False,
-    ) -> Written | None:
-        """Returns the whole answer, or nothing if it was given up.
-
-        Args:
-            options: How to write.
-            prefill: First words of the answer.
-            steps: Steps done so far.
-            hopeless: Looks at the whole words so far and says whether going on is of no use.
-        """
-        text, whole = "", None
-        async with aclosing(self.stream(options, prefill=prefill, steps=steps)) as parts:  # type: ignore[type-var]
-            async for part in parts:
-                if isinstance(part, Written):
-                    whole = part
-                    continue
-                text += part
-                if hopeless(text.rpartition(" ")[0]):
-                    return None
-        if whole is not None:
-            return whole
+    async def _write(self, options: reasoning_pb2.GenerationOptions) -> Written:
+        request = reasoning_pb2.GenerateRequest(context=self._context(), options=options)
+        async with aclosing(self._stream(request)) as responses:  # type: ignore[type-var]
+            async for response in responses:
+                if response.WhichOneof("part") == "result":
+                    result = response.result
+                    self._note(result)
+                    whole = result.finish_reason == reasoning_pb2.FINISH_REASON_STOP
+                    return Written(result.text, result.mean_logprob, whole)
         raise Internal(
             "reasoning ended an answer without its result", reason="INCOMPLETE_ANSWER", service="reasoning"
         )
+
+    async def candidates(
+        self, options: reasoning_pb2.GenerationOptions, seeds: Sequence[int]
+    ) -> list[Written]:
+        """Returns an answer for each seed; the model writes them side by side."""
+
+        async def one(seed: int) -> Written:
+            seeded = reasoning_pb2.GenerationOptions()
+            seeded.CopyFrom(options)
+            seeded.seed = seed
+            return await self._write(seeded)
+
+        self.attempts += 1
+        tasks = [asyncio.create_task(one(seed)) for seed in seeds]
+        try:
+            return await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def choose(
         self,
@@ -124,7 +93,6 @@ class Asking:
         priors: dict[str, float] | None = None,
         evidence_weight: float = 1.0,
         prefill: str = "",
-        steps: Sequence[tuple[str, str, str]] = (),
     ) -> dict[str, float]:
         """Returns the probability of each choice, most probable first.
 
@@ -133,10 +101,9 @@ class Asking:
             priors: Probability before reading, by label.
             evidence_weight: Sharpness of the model's scores beside the prior.
             prefill: First words of the answer, before the choice.
-            steps: Steps done so far.
         """
         request = reasoning_pb2.ChooseRequest(
-            context=self._context(steps),
+            context=self._context(),
             choices=[
                 reasoning_pb2.Choice(label=label, text=text, prior=(priors or {}).get(label, 0.0))
                 for label, text in choices.items()
@@ -146,23 +113,20 @@ class Asking:
         )
         self.attempts += 1
         response = await self.context.transport.unary(CHOOSE, request, self._key())
-        self._note(response.usage, response.model)
+        self._note(response)
         return {entry.label: entry.probability for entry in response.distribution.entries}
 
-    async def likelihoods(
-        self, texts: Sequence[str], *, steps: Sequence[tuple[str, str, str]] = ()
-    ) -> list[tuple[float, int]]:
+    async def likelihoods(self, texts: Sequence[str]) -> list[tuple[float, int]]:
         """Returns how probable given answers are: sum of log probabilities, and tokens, of each.
 
         Args:
             texts: At least two answers, all different.
-            steps: Steps done so far.
 
         Returns:
             Nothing where the model's host can't tell.
         """
         request = reasoning_pb2.ChooseRequest(
-            context=self._context(steps),
+            context=self._context(),
             choices=[reasoning_pb2.Choice(label=text) for text in texts],
             want_scores=True,
         )
@@ -175,8 +139,18 @@ class Asking:
         evidence: list[Evidence],
         confidence: float,
         distribution: dict[str, float] | None = None,
+        *,
+        authored: bool = False,
     ) -> StepResult:
-        """The conclusion, with what it took."""
+        """The conclusion, with what it took.
+
+        Args:
+            text: The conclusion.
+            evidence: What it rests on.
+            confidence: 0 to 1.
+            distribution: The alternatives, where there were any.
+            authored: Whether a sentence written beforehand stands in for the model's.
+        """
         return StepResult(
             name=self.name,
             text=text,
@@ -186,30 +160,47 @@ class Asking:
             model=self.model,
             ms=(time.monotonic() - self._began) * 1000,
             attempts=self.attempts,
-            instruction=self.instruction,
+            instruction=QUESTIONS[self.name],
             usage=self.usage,
+            authored=authored,
+            dropped_utterances=self.dropped,
         )
 
-    def _context(self, steps: Sequence[tuple[str, str, str]]) -> reasoning_pb2.ReasoningContext:
+    def _context(self) -> reasoning_pb2.ReasoningContext:
         return reasoning_pb2.ReasoningContext(
-            system=self.system,
-            examples=[example.to_proto() for example in self.examples],
+            system=SYSTEM,
             dialogue=_utterances(self.context.dialogue),
             steps=[
-                reasoning_pb2.CompletedStep(name=name, instruction=instruction, text=text)
-                for name, instruction, text in steps
+                reasoning_pb2.CompletedStep(
+                    name=step.name, instruction=QUESTIONS[step.name], text=_read(step)
+                )
+                for step in self.context.steps
+                if step.name in QUESTIONS
             ],
             step=self.name,
-            instruction=self.instruction,
+            instruction=QUESTIONS[self.name],
         )
+
+    def _stream(
+        self, request: reasoning_pb2.GenerateRequest
+    ) -> AsyncIterator[reasoning_pb2.GenerateResponse]:
+        return self.context.transport.stream(GENERATE, request, self._key())
 
     def _key(self) -> CallKey:
         return CallKey(self.context.turn_id, self.name)
 
-    def _note(self, usage: reasoning_pb2.Usage, model: "object") -> None:
-        self.model = ModelRef.from_proto(model)  # type: ignore[arg-type]
-        for descriptor, value in usage.ListFields():
+    def _note(self, answer: "reasoning_pb2.GenerateResult | reasoning_pb2.ChooseResponse") -> None:
+        self.model = ModelRef.from_proto(answer.model)
+        self.dropped = max(self.dropped, answer.dropped_utterances)
+        for descriptor, value in answer.usage.ListFields():
             self.usage[descriptor.name] = self.usage.get(descriptor.name, 0.0) + value
+
+
+def _read(step: StepResult) -> str:
+    """What a later step reads of an earlier one: of the emotion, its label, as in training."""
+    if step.name == "user_emotion" and step.distribution:
+        return felt(max(step.distribution, key=step.distribution.__getitem__))
+    return step.text
 
 
 def _utterances(dialogue: Sequence[UtteranceData]) -> list[dialogue_pb2.Utterance]:

@@ -1,60 +1,48 @@
 """Step 3: why the person feels so."""
 
-from agents.asking import Asking
-from agents.manner import SAID
-from agents.shown import CAUSE, EMOTION, EVENT, EXAMPLES, SYSTEM, done
-from agents.step import Evidence, StepContext, StepResult
-from agents.words import Piece, pieces, salience, third_person, touch, uncapitalised
+import math
 
-NAME, INSTRUCTION = CAUSE
-_MOST = 16
-"""Most pieces to choose from, the newest."""
-_WEIGHT = 0.25
-"""On 96 turns of EmpathyEar's training set the model's scores alone find 33 % of the words of the annotated
-cause, salience alone 54 %, this mixture 52 %: the untuned model adds nothing yet that can be measured."""
-_PERCEIVED = 8.0
-"""How much more a piece counts in which perception found all its evidence."""
+from empatheia.reasoning.v1 import reasoning_pb2
+
+from agents.asking import Asking
+from agents.step import StepContext, StepResult
+from agents.validation import step_fault
+from agents.words import content, pieces, ranked_by, third_person
+
+NAME = "emotion_cause"
+_OPTIONS = reasoning_pb2.GenerationOptions(max_tokens=20)
+_AGAIN = reasoning_pb2.GenerationOptions(max_tokens=20, temperature=0.7, top_p=0.9)
+_MOST_WORDS = 14
+_OWN_WORDS = 0.3
 
 
 async def conclude(context: StepContext) -> StepResult:
-    """Finds the words that hold the cause, and says it in a sentence.
+    """Says the cause in a few words, and finds the words of the dialogue that hold it.
 
-    The model chooses among the pieces of what the person said; the chosen one is told in the third person, so
-    that the cause adds nothing.
+    If the model's answer adds to the dialogue or is nonsense twice, the piece of what was said that most
+    likely holds the cause stands in, told in the third person.
 
     Raises:
         EmpatheiaError: The reasoning service failed.
     """
-    asking = Asking(context, NAME, INSTRUCTION, SYSTEM, EXAMPLES)
-    emotion = context.step("user_emotion")
-    feeling = SAID[next(iter(emotion.distribution))] if emotion and emotion.distribution else "this way"
-    steps = [*done(context, EVENT), (*EMOTION, f"They feel {feeling}.")]
-    begin = f"They feel {feeling} because"
-    found = pieces(context.dialogue)[-_MOST:]
-    if not found:
-        return asking.result(f"They don't say why they feel {feeling}.", [], 0.1)
-    shares = {"0": 1.0}
-    if len(found) > 1:
-        priors = _priors(found, context.perceived_evidence)
-        shares = await asking.choose(
-            {str(index): third_person(piece.text) for index, piece in enumerate(found)},
-            priors=dict(zip(map(str, range(len(found))), priors, strict=True)),
-            evidence_weight=_WEIGHT,
-            prefill=begin,
-            steps=steps,
-        )
-    best = found[int(next(iter(shares)))]
+    asking = Asking(context, NAME)
+    if not pieces(context.dialogue):
+        return asking.result("They don't say why.", [], 0.1, authored=True)
+    answer = await asking.write(_OPTIONS)
+    if _fault(answer.text, context):
+        answer = (await asking.candidates(_AGAIN, [context.seed + 1]))[0]
+    fault = _fault(answer.text, context)
+    found = ranked_by(
+        set() if fault else set(content(answer.text)), context.dialogue, context.perceived_evidence
+    )
     evidence = [
-        found[int(index)].evidence(f"holds the cause of feeling {feeling}", round(share, 3))
-        for index, share in list(shares.items())[:3]
-        if share >= 0.1
+        one.evidence("holds the cause", 1.0 if rank == 0 else 0.5) for rank, one in enumerate(found[:2])
     ]
-    confidence = next(iter(shares.values()))
-    told = uncapitalised(third_person(best.text))
-    return asking.result(f"{begin} {told}.", evidence, confidence)
+    if fault:
+        told = third_person(found[0].text)
+        return asking.result(f"{told[0].upper()}{told[1:]}.", evidence[:1], _OWN_WORDS, authored=True)
+    return asking.result(answer.text, evidence, math.exp(answer.mean_logprob))
 
 
-def _priors(found: list[Piece], perceived: list[Evidence]) -> list[float]:
-    """How likely each piece holds the cause beforehand; what perception went by counts more."""
-    weights = [salience(piece) * (1 + _PERCEIVED * touch(piece, perceived)) for piece in found]
-    return [weight / sum(weights) for weight in weights]
+def _fault(text: str, context: StepContext) -> str:
+    return step_fault(text, context.dialogue, most_words=_MOST_WORDS, grounded=True)

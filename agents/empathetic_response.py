@@ -8,29 +8,23 @@ from dataclasses import dataclass
 
 from empatheia.reasoning.v1 import reasoning_pb2
 
-from agents.asking import Asking, Shown
-from agents.manner import Manner, fitting, manner
+from agents.asking import Asking, Written
+from agents.manner import CRISIS, FOREIGN, UNSURE, fitting, manner, open_feeling, pleasant
 from agents.step import StepContext, StepResult, UtteranceData
-from agents.validation import completion_error, completion_fault, reply_fault
-from agents.words import content, spans_of, words
+from agents.validation import reply_fault, speaks_to_person
+from agents.words import content, sentences, spans_of, words
 
 NAME = "response"
-INSTRUCTION = "Friend:"
-SYSTEM = (
-    "Someone talks with a kind friend. The friend answers in one short, warm sentence that shows how the"
-    " person must feel about what they said."
-)
-_OPTIONS = reasoning_pb2.GenerationOptions(max_tokens=16, stop=[".", "!", "?", ",", "\n"], no_repeat_ngram=3)
-_VAGUE = frozenset("it that this them things something there him her".split())
-_GOOD = 0.3
-"""Score from which a completion is taken without looking for a better one."""
-_PLAIN_CONFIDENCE = 0.3
+_CANDIDATES = 6
+_OPTIONS = reasoning_pb2.GenerationOptions(max_tokens=40, temperature=0.7, top_p=0.9, no_repeat_ngram=4)
+_WRITTEN = 0.3
+"""Most confidence where a sentence that was written beforehand stands in."""
 
 
 @dataclass(frozen=True)
 class _Candidate:
     text: str
-    score: float
+    merit: float
     logprob: float
 
 
@@ -39,90 +33,116 @@ async def write(
     on_text: Callable[[str], Awaitable[None]],
     on_sentence: Callable[[int, str], Awaitable[None]],
 ) -> StepResult:
-    """Writes the reply, and hands out each sentence as soon as it is sound.
+    """Writes the reply, and hands out its sentences.
 
-    The model completes several openings that suit the feeling; the completion that is most probable and rests
-    most on what the person said is taken. Then the model chooses how to go on. What adds to the dialogue,
-    gives advice or tells of the listener is refused; if nothing sound is left, a plain sentence for the
-    feeling stands in, at low confidence.
+    The model writes several replies side by side, each from a seed of its own; what adds to the dialogue,
+    gives advice, tells of the listener or sounds glad for the sad is refused, and the best of the rest is
+    taken. If none is left, the model tries once more; then plain sentences for the feeling stand in, at low
+    confidence. So they do, always, where the person is in danger or speaks another language.
 
     Raises:
         EmpatheiaError: The reasoning service failed.
     """
-    way = manner(fitting(context))
-    asking = Asking(context, NAME, INSTRUCTION, SYSTEM, _examples(way))
-    chance = random.Random(f"{context.seed} {context.dialogue[-1].text}")
-    said = " ".join(utterance.text for utterance in context.dialogue if utterance.role == "speaker")
-    heard = " ".join(utterance.text for utterance in context.dialogue)
-
-    first = await _first(asking, way, chance, said, heard)
-    confidence = math.exp(first.logprob) if first else _PLAIN_CONFIDENCE
-    opening = first.text if first else await _chosen(asking, way.plain, "", chance, heard)
-    await on_text(opening)
-    await on_sentence(0, opening)
-    unused = tuple(line for line in way.closings if line.lower() not in heard.lower())
-    closing = await _chosen(asking, unused or way.closings, opening, chance, heard)
-    await on_text(" " + closing)
-    await on_sentence(1, closing)
-
-    stems = set(content(opening))
-    evidence = [piece.evidence("answered to", 0.8) for piece in spans_of(stems, context.dialogue)[:2]]
+    asking = Asking(context, NAME)
+    way = fitting(context)
+    best = None
+    if way not in (CRISIS, FOREIGN):
+        for attempt in range(2):
+            seeds = [context.seed * 1000 + attempt * _CANDIDATES + rank for rank in range(_CANDIDATES)]
+            best = _best(await asking.candidates(_OPTIONS, seeds), context, way)
+            if best:
+                break
+    text = best.text if best else _plain(context, way)
+    for index, sentence in enumerate(sentences(text)):
+        await on_text(f" {sentence}" if index else sentence)
+        await on_sentence(index, sentence)
+    evidence = [
+        piece.evidence("answered to", 0.8) for piece in spans_of(set(content(text)), context.dialogue)[:2]
+    ]
     cause = context.step("emotion_cause")
     if not evidence and cause:
         evidence = list(cause.evidence[:1])
-    return asking.result(f"{opening} {closing}", evidence, confidence)
+    confidence = math.exp(best.logprob) if best else _WRITTEN
+    return asking.result(" ".join(sentences(text)), evidence, confidence, authored=best is None)
 
 
 async def likelihoods(context: StepContext, replies: Sequence[str]) -> list[tuple[float, int]]:
     """How probable given replies are where `write` would ask for one; see `Asking.likelihoods`."""
-    asking = Asking(context, NAME, INSTRUCTION, SYSTEM, _examples(manner(fitting(context))))
-    return await asking.likelihoods(replies)
+    return await Asking(context, NAME).likelihoods(replies)
 
 
-def _examples(way: Manner) -> list[Shown]:
-    return [
-        Shown([UtteranceData(role="speaker", text=said)], [(NAME, INSTRUCTION, answer)])
-        for said, answer in way.examples
-    ]
-
-
-async def _first(
-    asking: Asking, way: Manner, chance: random.Random, said: str, heard: str
-) -> _Candidate | None:
-    """The best completion of an opening, if any is sound."""
-    context = asking.context
-    cause = context.step("emotion_cause")
-    aim = set(content(cause.evidence[0].text)) if cause and cause.evidence else set()
-    newest = set(content(context.dialogue[-1].text))
+def _best(written: Sequence[Written], context: StepContext, way: str) -> _Candidate | None:
+    """The best sound reply, if there is one."""
     sound = []
-    for opening in chance.sample(way.openings, len(way.openings)):
-
-        def hopeless(text: str, opening: str = opening) -> bool:
-            return bool(completion_error(text.removeprefix(opening), heard))
-
-        answer = await asking.write(_OPTIONS, prefill=opening, hopeless=hopeless)
-        if answer is None:
+    for answer in written:
+        text = " ".join(sentences(answer.text))
+        comfort = way == UNSURE or not pleasant(way)
+        if not answer.whole or reply_fault(text, context.dialogue, comfort=comfort) or _wrong_side(text, way):
             continue
-        rest = re.sub(r" (?='(?:re|ve|ll|s|d)\b)", "", answer.text.removeprefix(opening)).strip(" ,;:-–—")
-        space = "" if rest.startswith("'") else " "
-        text = f"{opening}{space}{rest}{way.mark}"
-        if not answer.whole or completion_fault(rest, heard) or reply_fault(text, said, heard):
-            continue
-        stems = set(content(rest))
-        own = words(rest)
-        score = answer.mean_logprob + 0.5 * bool(stems & aim) + 0.3 * bool(stems & newest) + 0.4 * bool(stems)
-        score -= 0.6 * (own[-1] in _VAGUE) + 0.3 * (len(own) < 2)
-        sound.append(_Candidate(text, score, answer.mean_logprob))
-        if score >= _GOOD:
-            break
-    return max(sound, key=lambda candidate: candidate.score, default=None)
+        sound.append(_Candidate(text, answer.mean_logprob + _merit(text, context), answer.mean_logprob))
+    return max(sound, key=lambda candidate: candidate.merit, default=None)
 
 
-async def _chosen(
-    asking: Asking, lines: tuple[str, ...], before: str, chance: random.Random, heard: str
-) -> str:
-    """Draws one of several sentences by how well the model finds that they go on."""
-    if len(lines) == 1:
-        return lines[0]
-    shares = await asking.choose({line: line for line in lines}, prefill=before, evidence_weight=1.5)
-    return chance.choices(list(shares), weights=list(shares.values()))[0]
+def _merit(text: str, context: StepContext) -> float:
+    """What makes one sound reply better than another, beside its probability."""
+    cause = context.step("emotion_cause")
+    stems = set(content(text))
+    newest = stems & set(content(context.dialogue[-1].text))
+    merit = 0.35 * min(len(newest), 2) + 0.5 * speaks_to_person(text)
+    merit += 0.35 * bool(cause and stems & set(content(cause.text)))
+    spoken = len(words(text))
+    merit -= 0.5 * (spoken < 6) + 0.3 * (spoken > 26)
+    merit += 0.3 * (len(sentences(text)) == 2)
+    before = [said for said in context.dialogue if said.role == "listener"]
+    if before:
+        merit -= 0.6 * ("?" in text and "?" in before[-1].text)
+        merit -= 0.8 * _alike(text, before)
+    merit -= 0.4 * bool(_ASKS_FEELING.search(text))
+    # A question alone leaves the person without an answer.
+    return merit - 0.5 * (text.count("?") == len(sentences(text)))
+
+
+def _alike(text: str, before: Sequence[UtteranceData]) -> float:
+    """Share of a reply's three-word runs that the listener has said before."""
+    own = words(text)
+    runs = {tuple(own[index : index + 3]) for index in range(len(own) - 2)}
+    old = {
+        tuple(spoken[index : index + 3])
+        for said in before
+        for spoken in [words(said.text)]
+        for index in range(len(spoken) - 2)
+    }
+    return len(runs & old) / len(runs) if runs else 0.0
+
+
+_GLAD = re.compile(
+    r"\b(?:great|awesome|wonderful|congrat\w*|exciting|fun|lovely|amazing|yay|fantastic|enjoy\w*|cool|sweet|joy"
+    r"|good (?:time|place|news|for you|idea|job)|nice|lucky|(?:glad|happy|proud)(?! (?:that )?"
+    r"(?:you(?:'re| are)? (?:told|safe|ok|okay|alright|here|made|got|talk\w*)|nobody|no one|s?he's ok)))\b",
+    re.I,
+)
+_ASKS_FEELING = re.compile(r"\bhow (?:do|did|does) (?:you|it|that) (?:make you )?feel\b", re.I)
+"""A question that the chain has answered already."""
+_SORRY = re.compile(
+    r"\b(?:sorry|awful|terrible|horrible|sad|rough|tough|unfortunate|scary|upset\w*|hurts?|painful|comfort)\b",
+    re.I,
+)
+
+
+def _wrong_side(text: str, way: str) -> bool:
+    """Whether a reply is glad for somebody who is not, or sorry for somebody glad."""
+    if open_feeling(way):
+        return False
+    glad, sorry = bool(_GLAD.search(text)), bool(_SORRY.search(text))
+    if way == UNSURE:
+        return glad or sorry
+    return sorry if pleasant(way) else glad
+
+
+def _plain(context: StepContext, way: str) -> str:
+    """Sentences written for the feeling, other than those said before."""
+    lines = manner(way)
+    chance = random.Random(f"{context.seed} {context.dialogue[-1].text}")
+    heard = " ".join(said.text.lower() for said in context.dialogue)
+    closings = [line for line in lines.closings if line.lower() not in heard] or list(lines.closings)
+    return f"{chance.choice(lines.plain)} {chance.choice(closings)}"

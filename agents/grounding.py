@@ -1,7 +1,7 @@
 """What a text claims that the dialogue does not hold.
 
-A word is supported if it, or a word of its kin, was said; if it is too general to claim anything; or, in the
-steps of the chain, if it names a kind of event. Names and numbers must have been said. The words are in
+A word is supported if it, or a word that implies it, was said; if it is too general to claim anything; or, in
+the steps of the chain, if it names a kind of event. Names and numbers must have been said. The words are in
 `lexicon.yaml`. This is a measure by words: it misses a false claim made of words that were said.
 """
 
@@ -57,7 +57,7 @@ def _lexicon() -> tuple[frozenset[str], frozenset[str], Mapping[str, frozenset[s
     data = yaml.safe_load(Path(__file__).with_name("lexicon.yaml").read_text(encoding="utf-8"))
     kin: dict[str, frozenset[str]] = {}
     for line in data["kin"]:
-        stems = frozenset(content(line))
-        for stem in stems:
-            kin[stem] = kin.get(stem, frozenset()) | stems
+        all_of_it = frozenset(content(line))
+        for stem in content(line.partition(">")[0]):
+            kin[stem] = kin.get(stem, frozenset()) | all_of_it
     return frozenset(content(data["general"])), frozenset(content(data["abstract"])), kin

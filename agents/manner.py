@@ -1,6 +1,6 @@
-"""How to answer which feeling: the listener's manner, by groups of the 32 labels.
+"""Which feeling to answer to, and what to say where the model's own words are no use.
 
-The sentences are in `manner.yaml`.
+The sentences are in `manner.yaml`, by groups of the 32 labels.
 """
 
 import re
@@ -13,21 +13,13 @@ from typing import Any
 import yaml
 
 from agents.step import StepContext
+from agents.words import foreign
 from runtime.emotions import CLASS_OF_LABEL
-
-SAID: Mapping[str, str] = {
-    label: label
-    for label in (
-        "afraid angry annoyed anxious apprehensive ashamed caring confident content devastated disappointed"
-        " disgusted embarrassed excited faithful furious grateful guilty hopeful impressed jealous joyful"
-        " lonely nostalgic prepared proud sad sentimental surprised terrified trusting"
-    ).split()
-} | {"anticipating": "full of anticipation"}
-"""How each label reads after "they feel"."""
-
 
 UNSURE = "unsure"
 """Not a feeling: it is not clear enough whether the person is glad or not."""
+FOREIGN = "foreign"
+"""Not a feeling: the person speaks a language that is not understood."""
 CRISIS = "crisis"
 """Not a feeling: the person speaks of ending their life or of hurting themselves."""
 
@@ -52,35 +44,31 @@ _DANGER = re.compile(
 
 @dataclass(frozen=True)
 class Manner:
-    """How to answer one group of feelings."""
+    """How to answer one group of feelings without a model."""
 
     goals: tuple[str, ...]
     """What a reply may be for."""
-    openings: tuple[str, ...]
-    """First words of a reply, which the model completes from what the person said."""
     plain: tuple[str, ...]
-    """First sentences that fit any such feeling, where no completion is sound."""
+    """First sentences that fit any such feeling."""
     closings: tuple[str, ...]
-    """Second sentences to choose from."""
-    examples: tuple[tuple[str, str], ...]
-    """What a person said, and a good answer."""
-    mark: str = "."
-    """Ends a completed opening."""
+    """Second sentences."""
 
 
 def manner(label: str) -> Manner:
-    """The manner for one of the 32 labels, `UNSURE` or `CRISIS`."""
+    """The manner for one of the 32 labels, `UNSURE`, `FOREIGN` or `CRISIS`."""
     return _manners()[label]
 
 
 def fitting(context: StepContext) -> str:
-    """What to answer to: a label, or `UNSURE` or `CRISIS`.
+    """What to answer to: a label, or `UNSURE`, `FOREIGN` or `CRISIS`.
 
     To be glad for somebody who is sad hurts more than a label that is slightly off. So the side of the
     feeling, pleasant or not, is settled first, by all the probability on it, then the likeliest label there.
     """
     if _DANGER.search(context.dialogue[-1].text):
         return CRISIS
+    if foreign(context.dialogue[-1].text):
+        return FOREIGN
     emotion = context.step("user_emotion")
     shares = emotion.distribution if emotion and emotion.distribution else context.labels
     if not shares:
@@ -103,11 +91,14 @@ def _manners() -> Mapping[str, Manner]:
 
 
 def _manner(group: dict[str, Any]) -> Manner:
-    return Manner(
-        goals=tuple(group["goals"]),
-        openings=tuple(group["openings"]),
-        plain=tuple(group["plain"]),
-        closings=tuple(group["closings"]),
-        examples=tuple((example["said"], example["answer"]) for example in group["examples"]),
-        mark=group.get("mark", "."),
-    )
+    return Manner(goals=tuple(group["goals"]), plain=tuple(group["plain"]), closings=tuple(group["closings"]))
+
+
+def pleasant(label: str) -> bool:
+    """Whether a feeling is one to be glad with."""
+    return label in _PLEASANT
+
+
+def open_feeling(label: str) -> bool:
+    """Whether a feeling may be pleasant or not."""
+    return label in _OPEN

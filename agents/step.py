@@ -115,6 +115,10 @@ class StepResult(_Frozen):
     """What the model was asked."""
     usage: dict[str, float] = Field(default_factory=dict)
     """Tokens and milliseconds, summed over the attempts."""
+    authored: bool = False
+    """Whether a sentence written beforehand, or the person's own words, stand in for the model's."""
+    dropped_utterances: int = 0
+    """Oldest utterances that the model did not read, because the dialogue is too long."""
 
 
 class UtteranceData(_Frozen):

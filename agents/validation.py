@@ -1,26 +1,42 @@
 """What makes an answer nonsense. Each check names the fault, or returns nothing."""
 
 import re
+from collections.abc import Sequence
 
+from agents.grounding import unsupported
+from agents.step import UtteranceData
 from agents.words import content, negations, sentences, words
 
 _FRAME = re.compile(
-    r"\b(?:as an ai|language model|chatbot|assistant|smollm|instruction|system prompt|person:|friend:)", re.I
+    r"\b(?:as an ai|language model|chatbot|assistant|smollm|instructions?|system prompt|person:|friend:"
+    r"|someone talks with|how do they feel|what would help them|why do they feel|what happened\?)",
+    re.I,
 )
 _MARKUP = re.compile(r"[<>{}\[\]|*#_=\\]|https?:|\d\.\s|^\s*[-•]")
-_FEELINGS = frozenset(
-    content(
-        "feel felt sad happy proud angry afraid scared anxious worried disappointed lonely hurt upset glad"
-        " excited guilty ashamed embarrassed surprised grateful jealous nervous frustrated annoyed relieved"
-    )
+_FIRST = frozenset("i me mine myself we us our ours i'm i've i'd i'll we're we've".split())
+_KIND_I = re.compile(
+    r"\bi(?:'m| am) (?:so |really |very |truly |just |also )*"
+    r"(?:sorry|glad|happy|proud|relieved|here|listening|sure)\b"
+    r"|\bi (?:hope|bet|understand|wish you|(?:can|could)(?: only| just| totally| definitely| really)* "
+    r"(?:imagine|see|hear|understand|tell|feel))\b",
+    re.I,
 )
-_FIRST = frozenset("i my me mine myself you your we us our ours i'm i've i'd i'll we're we've".split())
-_GLUE = frozenset(
-    "they them their theirs themselves they're they've a an the and but that who which is are was were be"
-    " been has have had do does did will would to of in on at for with from by about because as it its feel"
-    " feels her his she he hers him".split()
+"""What a listener without a life of its own may say of itself."""
+_ADVICE = re.compile(
+    r"\b(?:you (?:should|need to|have to|must try|could (?:always|try)|can always|might want|ought)"
+    r"|try to|make sure|don't worry|why (?:don't|not) you|have you (?:tried|considered|thought (?:of|about))"
+    r"|maybe you|at least|get over|move on|calm down|just (?:keep|be|do|go|get|try|tell|ask|take|think))\b",
+    re.I,
 )
-"""Words that a retelling may add without adding anything."""
+_HARSH = re.compile(
+    r"\b(?:stupid|idiot\w*|dumb|your fault|deserved it|serves you|karma|lol|haha|kidding|sucks?|damn|hell"
+    r"|shit\w*|fuck\w*|ass|hate you|lazy|ugly)\b",
+    re.I,
+)
+_DEATH = re.compile(
+    r"\b(?:die[ds]?|death|dead|dying|passed|funeral|killed|suicide|miscarr\w*|sleep|mourn\w*)\b", re.I
+)
+_THEM = re.compile(r"\b(?:you|your|you're|you've|yours|yourself)\b", re.I)
 
 
 def frame_fault(text: str) -> str:
@@ -36,140 +52,88 @@ def frame_fault(text: str) -> str:
     return ""
 
 
-def retelling_fault(text: str, said: str) -> str:
-    """Finds what a retelling in the third person must not hold.
+def step_fault(
+    text: str, dialogue: Sequence[UtteranceData], *, most_words: int, grounded: bool = False
+) -> str:
+    """Finds what a step of the chain must not hold.
 
     Args:
-        text: The retelling.
-        said: Everything that the person said.
+        text: What the model wrote.
+        dialogue: What was said.
+        most_words: Length beyond which it does not name the thing.
+        grounded: Whether it must share a word with the dialogue.
     """
     if fault := frame_fault(text):
         return fault
+    own = words(text)
     told = content(text)
-    if len(words(text)) < 3 or not told:
+    if not told:
         return "says nothing"
-    if len(words(text)) > 40 or not text.rstrip().endswith((".", "!", "?")):
+    if len(own) > most_words or not text.rstrip().endswith((".", "!")):
         return "does not end"
-    if error := retelling_error(text, said):
-        return error
-    if negations(text) > negations(said):
-        return "negates what was said"
-    if len(set(told)) < 2 and len(set(content(said))) > 2:
-        return "says too little"
+    if _FIRST & set(own):
+        return "is not in the third person"
     if len(set(told)) < len(told) / 2:
         return "repeats itself"
+    if strange := unsupported(text, dialogue, reply=False):
+        return f"adds {strange[0]!r}"
+    said = " ".join(utterance.text for utterance in dialogue)
+    if grounded and not set(told) & set(content(said)):
+        return "says nothing of the dialogue"
+    if grounded and negations(text) > negations(said):
+        return "negates what was said"
     return ""
 
 
-def retelling_error(text: str, said: str) -> str:
-    """Finds what no further word can make good in a retelling that has begun."""
-    if _FIRST & set(words(text)):
-        return "is not in the third person"
-    if added := _stranger(text, said):
-        return f"adds {added!r}"
-    return ""
-
-
-def _stranger(text: str, said: str) -> str:
-    """A word of a retelling that is neither the person's nor harmless, if there is one."""
-    known, plain = set(content(said)) | _FEELINGS, set(words(said)) | _GLUE
-    for word in words(text):
-        stems = content(word)
-        if not (set(stems) <= known if stems else word in plain):
-            return word
-    return ""
-
-
-def reply_fault(text: str, said: str, heard: str) -> str:
+def reply_fault(text: str, dialogue: Sequence[UtteranceData], *, comfort: bool) -> str:
     """Finds what a reply must not hold.
 
     Args:
-        text: The reply so far: whole sentences.
-        said: Everything that the person said.
-        heard: Everything that was said by either.
+        text: The whole reply.
+        dialogue: What was said.
+        comfort: Whether the person is in no state for advice.
     """
     if fault := frame_fault(text):
         return fault
     if not text.rstrip().endswith((".", "!", "?")):
         return "does not end"
     parts = sentences(text)
-    if len(parts) > 3 or text.count("?") > 1:
-        return "is too much"
-    if len({part.lower() for part in parts}) < len(parts):
-        return "repeats itself"
-    if any(char.isdigit() and char not in heard for char in text):
-        return "adds a number"
-    lowered = f" {' '.join(words(text))} "
-    plain_said = f" {' '.join(words(said))} "
     own = words(text)
-    for size in (8,):
-        for index in range(len(own) - size + 1):
-            if f" {' '.join(own[index : index + size])} " in plain_said:
-                return "repeats the person's words"
-    if any(f" {phrase} " in lowered for phrase in _STORY):
+    if not 3 <= len(own) <= 36 or len(parts) > 3 or text.count("?") > 1:
+        return "is too little or too much"
+    if len({part.lower() for part in parts}) < len(parts) or _repeats(own):
+        return "repeats itself"
+    if _FIRST & set(words(_KIND_I.sub("", text.replace("’", "'")))):
         return "tells of the listener"
-    if any(f" {phrase} " in lowered for phrase in _ADVICE):
+    if _HARSH.search(text):
+        return "is harsh"
+    if comfort and _ADVICE.search(text):
         return "gives advice"
+    if echo := _echo(own, dialogue):
+        return echo
+    if strange := unsupported(text, dialogue, reply=True):
+        return f"adds {strange[0]!r}"
+    if "your loss" in text.lower() and not any(_DEATH.search(said.text) for said in dialogue):
+        return "mourns where nobody died"
     return ""
 
 
-def completion_fault(rest: str, heard: str) -> str:
-    """Finds what the completion of a reply's opening must not hold.
+def speaks_to_person(text: str) -> bool:
+    """Whether a reply turns to the person."""
+    return bool(_THEM.search(text))
 
-    Args:
-        rest: The words after the opening.
-        heard: Everything that was said by either.
-    """
-    own = words(rest)
-    if not own:
-        return "says nothing"
-    if error := completion_error(rest, heard):
-        return error
-    if own[-1] in _OPEN_ENDS:
-        return "does not end"
-    if not content(rest) and rest.lower() not in _ENOUGH_ALONE:
-        return "says nothing of the dialogue"
-    if own[-1] in ("you", "too"):
-        return "turns to the person"
+
+def _repeats(own: Sequence[str]) -> bool:
+    grams = [tuple(own[index : index + 4]) for index in range(len(own) - 3)]
+    return len(set(grams)) < len(grams)
+
+
+def _echo(own: Sequence[str], dialogue: Sequence[UtteranceData]) -> str:
+    """Whether a reply says again, word for word, what either said."""
+    for utterance in dialogue:
+        spoken = f" {' '.join(words(utterance.text))} "
+        size = 7 if utterance.role == "speaker" else 5
+        for index in range(len(own) - size + 1):
+            if f" {' '.join(own[index : index + size])} " in spoken:
+                return "repeats what was said"
     return ""
-
-
-def completion_error(rest: str, heard: str) -> str:
-    """Finds what no further word can make good in a completion that has begun."""
-    own = words(rest)
-    if len(own) > 14:
-        return "is too much"
-    if {"i", "my", "me", "we", "our", "us", "i'm", "mine"} & set(own):
-        return "tells of the listener"
-    known_words = set(words(heard))
-    if strangers := [word for word in own if word in _PEOPLE and word not in known_words]:
-        return f"adds {strangers[0]!r}"
-    known = set(content(heard)) | _FEELINGS
-    if unheard := [stem for stem in content(rest) if stem not in known]:
-        return f"adds {unheard[0]!r}"
-    if negations(rest):
-        return "negates"
-    return ""
-
-
-_OPEN_ENDS = frozenset(
-    "a an the of to in on at for with and or but that your their his her so very be is are".split()
-)
-_PEOPLE = frozenset("he she him her his hers they them their".split())
-_ENOUGH_ALONE = frozenset({"yourself", "it", "this", "all of this"})
-_STORY = frozenset(
-    {"my", "mine", "me", "we", "our", "us", "i was", "i had", "i did", "i went", "i have been", "i've been"}
-    | {"i used", "i will", "i'll", "i don't", "i can't", "i want", "i love", "i need", "i am not", "i'm not"}
-    | {"i'm going", "i'm still", "i think", "i know", "i feel", "i couldn't", "i didn't", "i never", "i too"}
-    | {"i just", "i'd"}
-)
-_ADVICE = (
-    "you should",
-    "you need to",
-    "you have to",
-    "you must try",
-    "try to",
-    "make sure",
-    "don't worry",
-    "you can always",
-)

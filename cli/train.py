@@ -67,9 +67,11 @@ def coe(
 
     from cli.console import err
     from runtime.settings import load_settings
-    from services.reasoning import training
+    from services.reasoning.trainer import Progress as At
+    from services.reasoning.training import CONFIGS, learn
+    from services.reasoning.training_config import TrainingConfig
 
-    chosen = training.TrainingConfig.read(config or training.CONFIGS / "embedded.yaml")
+    chosen = TrainingConfig.read(config or CONFIGS / "embedded.yaml")
     home = load_settings().home
     if workers > 1:
         from services.reasoning.distributed import learn_on
@@ -81,9 +83,9 @@ def coe(
     with Progress(*columns, console=err) as bar:
         task = bar.add_task("loading", total=None)
 
-        def tell(at: training.Progress) -> None:
+        def tell(at: At) -> None:
             text = f"loss {at.loss:.3f}, {at.tokens_per_s:.0f} tokens/s"
             bar.update(task, total=at.steps, completed=at.step, description=text)
 
-        training.learn(chosen, data, home, out, tell)
+        learn(chosen, data, home, out, tell)
     typer.echo(f"adapter written to {out}")

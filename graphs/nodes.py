@@ -244,6 +244,8 @@ def _concluded(result: StepResult, turn: Turn, current: Span) -> Update:
         Attributes.OUTPUT_TEXT: result.text,
         Attributes.CONFIDENCE: result.confidence,
         Attributes.ATTEMPTS: result.attempts,
+        Attributes.AUTHORED: result.authored,
+        Attributes.DROPPED: result.dropped_utterances,
         Attributes.MODEL_ID: result.model.model_id,
         **_evidence(result.evidence),
     }

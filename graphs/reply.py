@@ -24,6 +24,8 @@ def chain_step(result: StepResult) -> dialogue_pb2.ChainStep:
         model=result.model.to_proto(),
         elapsed_ms=result.ms,
         attempts=result.attempts,
+        authored=result.authored,
+        dropped_utterances=result.dropped_utterances,
     )
 
 
@@ -51,6 +53,7 @@ def compose(state: TurnState, trace_id: str) -> dialogue_pb2.Reply:
         timings_ms={**so_far.node_ms, **so_far.marks},
         seed=query.seed,
         avatar_id=query.avatar_id,
+        dropped_utterances=max(step.dropped_utterances for step in so_far.chain.values()),
     )
     if so_far.style is not None:
         reply.style.CopyFrom(

@@ -23,10 +23,10 @@ MODEL = service_pb2.ModelInfo(backend="fake", model_id="scripted")
 RATE = 24_000
 
 CHAIN_TEXTS = {
-    "event_scenario": "The person's dog of twelve years died last night.",
-    "user_emotion": "You sound sad.",
-    "emotion_cause": "The dog that was always there is gone.",
-    "response_goal": "To comfort the person and honour the bond with the dog.",
+    "event_scenario": "Pet loss.",
+    "emotion_cause": "Dog died last night.",
+    "response_goal": "Offer comfort.",
+    "response": "I'm so sorry that your dog died. You must miss your dog.",
 }
 
 
@@ -84,17 +84,12 @@ class FakePerception(Fake):
 class FakeReasoning(Fake):
     name = "reasoning"
 
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(settings)
-        self.before_second_sentence: Callable[[], Awaitable[Any]] | None = None
-        """Awaited before the reply goes on after its first sentence."""
-
     async def generate(
         self, request: reasoning_pb2.GenerateRequest, call: Call
     ) -> AsyncIterator[reasoning_pb2.GenerateResponse]:
         step = request.context.step
         self.begin(step)
-        text = CHAIN_TEXTS.get(step) or f"{request.prefill} that your dog died".strip()
+        text = CHAIN_TEXTS[step]
         yield reasoning_pb2.GenerateResponse(delta=reasoning_pb2.TextDelta(text=text))
         result = reasoning_pb2.GenerateResult(
             text=text,
@@ -107,8 +102,6 @@ class FakeReasoning(Fake):
 
     async def choose(self, request: reasoning_pb2.ChooseRequest, call: Call) -> reasoning_pb2.ChooseResponse:
         self.begin("choose")
-        if request.context.step == "response" and self.before_second_sentence is not None:
-            await self.before_second_sentence()
         total = sum(choice.prior for choice in request.choices) or 1.0
         response = reasoning_pb2.ChooseResponse(model=MODEL)
         for choice in sorted(request.choices, key=lambda choice: -choice.prior):
@@ -124,12 +117,19 @@ class FakeReasoning(Fake):
 class FakeSynchronizer(Fake):
     name = "synchronizer"
 
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.before_second_sentence: Callable[[], Awaitable[Any]] | None = None
+        """Awaited before the second sentence of a reply is planned."""
+
     async def synchronize(
         self, requests: AsyncIterator[synchronizer_pb2.SynchronizeRequest], call: Call
     ) -> AsyncIterator[synchronizer_pb2.SynchronizeResponse]:
         self.begin("synchronize")
         async for request in requests:
             if request.HasField("sentence"):
+                if request.sentence.index == 1 and self.before_second_sentence is not None:
+                    await self.before_second_sentence()
                 text = request.sentence.text
                 segment = content_pb2.ContentSegment(index=request.sentence.index, text=text, duration_s=0.4)
                 segment.words.add(text=text, start_s=0.0, end_s=0.4, start_char=0, end_char=len(text))

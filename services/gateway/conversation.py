@@ -99,6 +99,9 @@ class Conversation:
                         break
                     if event.HasField("perceived"):
                         said = event.perceived.text
+                    elif event.HasField("step") and event.step.distribution.entries:
+                        if event.step.name == "user_emotion":
+                            emotion = event.step.distribution.entries[0].label
                     elif event.HasField("spoken"):
                         reply.add(event.spoken)
                     elif event.HasField("reply"):

@@ -157,9 +157,14 @@ def sound_chain(turn: Turn, events: Counter[str]) -> Turn | None:
     verb = _VERB.get(first.lower(), first.lower())
     if verb not in _VERBS:
         return None
-    # "Reassure and encouraging" becomes "Reassure and encourage".
-    goal = f"{verb.capitalize()} {re.sub(r'[a-z]+', lambda m: _VERB.get(m.group(), m.group()), rest)}"
+    # "Reassure and encouraging" becomes "Reassure and encourage"; "comfort and understanding" stays.
+    goal = f"{verb.capitalize()} {re.sub(r'[a-z]+', _second_verb, rest)}"
     return replace(turn, annotation=Annotation(*(f"{text.rstrip('. ')}." for text in (event, cause, goal))))
+
+
+def _second_verb(match: re.Match[str]) -> str:
+    word = match.group()
+    return word if word == "understanding" else _VERB.get(word, word)
 
 
 def _merit(turn: Turn, general: set[str]) -> float:

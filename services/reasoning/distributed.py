@@ -1,6 +1,6 @@
 """Chain-of-Empathy learning on several workers of Ray Train: each takes its share of the batches.
 
-`training.Trainer` sums the gradients itself, so a run on N workers takes the steps that a run on one would
+`Trainer` sums the gradients itself, so a run on N workers takes the steps that a run on one would
 take with batches N times as large. All workers must reach data, model and output by the same paths.
 """
 
@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runtime.errors import Internal
-from services.reasoning.training import Progress, TrainingConfig, learn
+from services.reasoning.trainer import Progress
+from services.reasoning.training import learn
+from services.reasoning.training_config import TrainingConfig
 
 _LOG = logging.getLogger(__name__)
 _TOLD = 10

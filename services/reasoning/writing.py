@@ -40,7 +40,7 @@ class Writing:
         held = max(
             (k for stop in self._stops for k in range(1, len(stop)) if safe.endswith(stop[:k])), default=0
         )
-        return self._give(safe[: len(safe) - held])
+        return self._give(safe[: len(safe) - held].rstrip())
 
     def rest(self) -> str:
         """What is left at the end."""

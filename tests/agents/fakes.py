@@ -16,10 +16,11 @@ MODEL = service_pb2.ModelInfo(backend="fake", model_id="script", weight_hash="0"
 class FakeTransport:
     """Answers GENERATE with the texts given, in order, the last one for ever; CHOOSE with the favourite."""
 
-    def __init__(self, *texts: str, favourite: str = "", down: bool = False) -> None:
+    def __init__(self, *texts: str, favourite: str = "", down: bool = False, dropped: int = 0) -> None:
         self.texts = list(texts)
         self.favourite = favourite
         self.down = down
+        self.dropped = dropped
         self.generated: list[reasoning_pb2.GenerateRequest] = []
         self.chosen: list[reasoning_pb2.ChooseRequest] = []
         self.closed = 0
@@ -57,6 +58,7 @@ class FakeTransport:
                     mean_logprob=-0.5,
                     model=MODEL,
                     usage=_usage(),
+                    dropped_utterances=self.dropped,
                 )
             )
         finally:

@@ -1,8 +1,10 @@
 import pytest
 
-from agents.manner import SAID, manner
+from agents.grounding import unsupported
+from agents.manner import manner
 from agents.step import UtteranceData
-from agents.words import content, pieces, sentences, third_person
+from agents.words import content, foreign, pieces, sentences, third_person
+from runtime.chain_of_empathy import SAID
 from runtime.emotions import LABELS
 
 
@@ -43,7 +45,37 @@ def test_every_label_has_a_manner() -> None:
         assert SAID[label]
         assert len(way.goals) > 1
         assert len(way.closings) > 3
-        for opening in way.openings:
-            assert opening[-1].isalpha()
         for sentence in (*way.plain, *way.closings):
             assert sentence[-1] in ".!?"
+
+
+@pytest.mark.parametrize(
+    ("text", "reply", "strange"),
+    [
+        ("Pet loss.", False, []),
+        ("I'm so sorry about your dog. You must miss him.", True, []),
+        ("Academic achievement.", False, ["academic"]),
+        ("I'm sorry about your dog in Paris.", True, ["paris", "Paris"]),
+        ("Your cat was 12.", True, ["cat", "12"]),
+    ],
+)
+def test_what_nobody_said_is_unsupported(text: str, reply: bool, strange: list[str]) -> None:
+    dialogue = [UtteranceData(role="speaker", text="My dog died.")]
+    assert set(strange) <= set(unsupported(text, dialogue, reply=reply))
+    assert bool(unsupported(text, dialogue, reply=reply)) == bool(strange)
+
+
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        ("Mon chien est mort et je suis triste.", True),
+        ("Моя собака умерла", True),
+        ("No es justo, mi jefe es muy malo.", True),
+        ("The war in my head, die or live.", False),
+        ("ugh", False),
+        ("¡Hola!", False),
+        ("I had café au lait with Señor Garcia in La Paz.", False),
+    ],
+)
+def test_other_languages_are_noticed(text: str, other: bool) -> None:
+    assert foreign(text) is other

@@ -96,13 +96,13 @@ async def test_the_files_of_a_turn_are_kept(gateway: DialogueService) -> None:
     assert video == b"".join(event.video.data for event in events if event.HasField("video"))
 
 
-async def test_the_first_sentence_is_heard_while_the_second_is_written(
+async def test_the_first_sentence_is_heard_while_the_second_is_planned(
     gateway: DialogueService, system: FakeSystem
 ) -> None:
     async def wait_for_the_voice() -> None:
         await asyncio.wait_for(system.avatar.heard.wait(), 5)
 
-    system.reasoning.before_second_sentence = wait_for_the_voice
+    system.synchronizer.before_second_sentence = wait_for_the_voice
     events = await collect(gateway, request())
     assert sum(event.HasField("spoken") for event in events) == 2
 

@@ -27,6 +27,7 @@ OPTIONAL = {
     "services.reasoning.backends.transformers": "transformers-llm",
     "services.reasoning.distributed": "tuning",
     "services.reasoning.training": "tuning",
+    "services.reasoning.trainer": "tuning",
     "services.speech.backends.styletts2": "styletts2",
     "services.speech.backends.transformers_tts": "transformers-tts",
 }

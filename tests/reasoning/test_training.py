@@ -11,7 +11,9 @@ from torch import Tensor
 from runtime.errors import EmpatheiaError, InvalidInput
 from services.reasoning import adapter, training
 from services.reasoning.corpus import Annotation, Said, Turn
-from services.reasoning.training import IGNORED, Progress, Trainer, TrainingConfig
+from services.reasoning.samples import IGNORED, Sample, encode, samples
+from services.reasoning.trainer import Progress, Trainer
+from services.reasoning.training_config import TrainingConfig
 
 pytest.importorskip("peft")
 
@@ -44,7 +46,7 @@ def characters(text: str) -> list[int]:
     return [ord(char) for char in text]
 
 
-def answers(sample: training.Sample) -> str:
+def answers(sample: Sample) -> str:
     return "".join(chr(label) for label in sample.labels if label != IGNORED)
 
 
@@ -85,7 +87,7 @@ def config(folder: Path, **more: Any) -> TrainingConfig:
 
 def trainer(settings: TrainingConfig) -> Trainer:
     model, tokenizer, device = training.load_base(settings, Path("unused"))
-    found = training.samples(
+    found = samples(
         [DOG, DOG, DOG], lambda text: tokenizer(text, add_special_tokens=False).input_ids, settings
     )
     return Trainer(settings, found, model, device)
@@ -96,7 +98,7 @@ def learned(done: Trainer) -> list[Tensor]:
 
 
 def test_loss_is_on_the_chain_and_the_reply_alone() -> None:
-    sample = training.encode(DOG, characters, most_tokens=1000)
+    sample = encode(DOG, characters, most_tokens=1000)
     text = "".join(map(chr, sample.tokens))
     assert answers(sample) == (
         " Pet loss.\n They feel sad.\n Dog died.\n Offer comfort.\n You must miss him.\n"
@@ -106,31 +108,29 @@ def test_loss_is_on_the_chain_and_the_reply_alone() -> None:
 
 
 def test_what_is_not_known_is_not_asked() -> None:
-    sample = training.encode(Turn(DOG.history, DOG.response, "sad"), characters, most_tokens=1000)
+    sample = encode(Turn(DOG.history, DOG.response, "sad"), characters, most_tokens=1000)
     assert answers(sample) == " They feel sad.\n You must miss him.\n"
-    causes = training.encode(
-        Turn(DOG.history, "", "", Annotation("", "Dog died.", "")), characters, most_tokens=1000
-    )
+    causes = encode(Turn(DOG.history, "", "", Annotation("", "Dog died.", "")), characters, most_tokens=1000)
     assert answers(causes) == " Dog died.\n"
     assert not "".join(map(chr, causes.tokens)).endswith("Friend:")
 
 
 def test_a_long_dialogue_loses_its_oldest_turns_not_its_answers() -> None:
     long = Turn(DOG.history * 20, DOG.response, DOG.emotion, DOG.annotation)
-    sample = training.encode(long, characters, most_tokens=400)
+    sample = encode(long, characters, most_tokens=400)
     assert len(sample.tokens) <= 400
     assert answers(sample).endswith("You must miss him.\n")
 
 
 def test_earlier_turns_can_show_what_was_felt() -> None:
-    text = "".join(map(chr, training.encode(DOG, characters, most_tokens=1000, show_felt=True).tokens))
+    text = "".join(map(chr, encode(DOG, characters, most_tokens=1000, show_felt=True).tokens))
     assert "Person (sad): My dog died." in text
     assert "Person: He was so old." in text
 
 
 def test_rare_emotions_weigh_more(tiny: Path) -> None:
     rare = Turn(DOG.history, DOG.response, "proud")
-    found = training.samples([*[DOG] * 8, rare], characters, config(tiny, balance=1.0))
+    found = samples([*[DOG] * 8, rare], characters, config(tiny, balance=1.0))
     assert max(found[-1].weights) > 1 > min(found[0].weights)
 
 
@@ -218,4 +218,4 @@ def test_a_model_that_is_none_is_an_error(tmp_path: Path) -> None:
 
 def test_nothing_to_learn_is_an_error(tiny: Path) -> None:
     with pytest.raises(InvalidInput, match="no turn"):
-        training.samples([Turn(DOG.history, "", "")], characters, config(tiny))
+        samples([Turn(DOG.history, "", "")], characters, config(tiny))

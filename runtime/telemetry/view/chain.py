@@ -70,6 +70,10 @@ def _head(name: str, span: SpanRecord) -> RenderableType:
     title = Text().append(label(name), style=f"bold {NODE}")
     if int(about.get(Attributes.ATTEMPTS, 1)) > 1:
         title.append(f"  asked {about[Attributes.ATTEMPTS]} times", style=WARN)
+    if about.get(Attributes.AUTHORED):
+        title.append("  stands in for the model", style=WARN)
+    if dropped := about.get(Attributes.DROPPED):
+        title.append(f"  {dropped} oldest utterances left out", style=WARN)
     sure: RenderableType = ""
     if about.get(Attributes.CONFIDENCE):
         sure = gauge(float(about[Attributes.CONFIDENCE]))

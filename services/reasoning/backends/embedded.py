@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
 from runtime.models import weight_hash
-from services.reasoning import smollm2
+from services.reasoning import adapter, smollm2
 from services.reasoning.backends import WARM_UP, Answer, Backend, Scores, checked
 from services.reasoning.cache import ReadingCache
 from services.reasoning.model import Llama, Shape
@@ -28,6 +28,8 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    adapter: str = ""
+    """Folder of a LoRA adapter for the model; empty is the one shipped, `none` the model as it came."""
     threads: int = Field(1, ge=1, le=256)
     """Cores of one product. More than one helps on an idle machine and hurts much on a busy one."""
     dialogue_tokens: int = Field(640, ge=64, le=4096)
@@ -70,16 +72,26 @@ class Embedded(Backend):
             hashed = pool.submit(weight_hash, folder / "model.safetensors")
             self._load_from(folder)
         self._hash = hashed.result()
+        if tuned := self._adapter():
+            self._hash += f"+{weight_hash(tuned / adapter.WEIGHTS)}"
 
     def _load_from(self, folder: Path) -> None:
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         shape = Shape.from_config(json.loads((folder / "config.json").read_text()))
-        model = Llama(shape, load_file(folder / "model.safetensors"))
+        weights = load_file(folder / "model.safetensors")
+        if tuned := self._adapter():
+            weights = adapter.merged(weights, tuned)
+        model = Llama(shape, weights)
         own = self._options
         cache = ReadingCache(model.buffer, most=own.cached_turns, most_bytes=own.cache_mb << 20)
         bounds = Bounds(own.dialogue_tokens, own.context_tokens, own.max_tokens)
         self._tasks = Tasks(model, tokenizer, cache, bounds)
         self._scheduler = Scheduler(model, own.batch)
+
+    def _adapter(self) -> Path | None:
+        """Folder of the adapter that tunes the model, if one does."""
+        name = self._options.adapter
+        return {"": adapter.SHIPPED, "none": None}.get(name, Path(name))
 
     def describe(self) -> service_pb2.ServiceDescription:
         """See `Backend.describe`."""

@@ -100,7 +100,7 @@ class StepStarted(_message.Message):
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class ChainStep(_message.Message):
-    __slots__ = ("name", "text", "evidence", "confidence", "distribution", "model", "elapsed_ms", "attempts")
+    __slots__ = ("name", "text", "evidence", "confidence", "distribution", "model", "elapsed_ms", "attempts", "authored", "dropped_utterances")
     NAME_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     EVIDENCE_FIELD_NUMBER: _ClassVar[int]
@@ -109,6 +109,8 @@ class ChainStep(_message.Message):
     MODEL_FIELD_NUMBER: _ClassVar[int]
     ELAPSED_MS_FIELD_NUMBER: _ClassVar[int]
     ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    AUTHORED_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_UTTERANCES_FIELD_NUMBER: _ClassVar[int]
     name: str
     text: str
     evidence: _containers.RepeatedCompositeFieldContainer[_affect_pb2.Evidence]
@@ -117,7 +119,9 @@ class ChainStep(_message.Message):
     model: _service_pb2.ModelInfo
     elapsed_ms: float
     attempts: int
-    def __init__(self, name: _Optional[str] = ..., text: _Optional[str] = ..., evidence: _Optional[_Iterable[_Union[_affect_pb2.Evidence, _Mapping]]] = ..., confidence: _Optional[float] = ..., distribution: _Optional[_Union[_affect_pb2.Distribution, _Mapping]] = ..., model: _Optional[_Union[_service_pb2.ModelInfo, _Mapping]] = ..., elapsed_ms: _Optional[float] = ..., attempts: _Optional[int] = ...) -> None: ...
+    authored: bool
+    dropped_utterances: int
+    def __init__(self, name: _Optional[str] = ..., text: _Optional[str] = ..., evidence: _Optional[_Iterable[_Union[_affect_pb2.Evidence, _Mapping]]] = ..., confidence: _Optional[float] = ..., distribution: _Optional[_Union[_affect_pb2.Distribution, _Mapping]] = ..., model: _Optional[_Union[_service_pb2.ModelInfo, _Mapping]] = ..., elapsed_ms: _Optional[float] = ..., attempts: _Optional[int] = ..., authored: _Optional[bool] = ..., dropped_utterances: _Optional[int] = ...) -> None: ...
 
 class TextDelta(_message.Message):
     __slots__ = ("text",)
@@ -144,7 +148,7 @@ class TurnInterrupted(_message.Message):
     def __init__(self, heard_s: _Optional[float] = ..., heard_text: _Optional[str] = ...) -> None: ...
 
 class Reply(_message.Message):
-    __slots__ = ("turn_id", "trace_id", "text", "emotion_label", "emotion_class", "emotion_confidence", "emotion_distribution", "chain", "style", "degraded", "timings_ms", "seed", "speech", "video", "avatar_id", "notices")
+    __slots__ = ("turn_id", "trace_id", "text", "emotion_label", "emotion_class", "emotion_confidence", "emotion_distribution", "chain", "style", "degraded", "timings_ms", "seed", "speech", "video", "avatar_id", "notices", "dropped_utterances")
     class TimingsMsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -168,6 +172,7 @@ class Reply(_message.Message):
     VIDEO_FIELD_NUMBER: _ClassVar[int]
     AVATAR_ID_FIELD_NUMBER: _ClassVar[int]
     NOTICES_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_UTTERANCES_FIELD_NUMBER: _ClassVar[int]
     turn_id: str
     trace_id: str
     text: str
@@ -184,7 +189,8 @@ class Reply(_message.Message):
     video: VideoFile
     avatar_id: str
     notices: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, turn_id: _Optional[str] = ..., trace_id: _Optional[str] = ..., text: _Optional[str] = ..., emotion_label: _Optional[str] = ..., emotion_class: _Optional[str] = ..., emotion_confidence: _Optional[float] = ..., emotion_distribution: _Optional[_Union[_affect_pb2.Distribution, _Mapping]] = ..., chain: _Optional[_Iterable[_Union[ChainStep, _Mapping]]] = ..., style: _Optional[_Union[_style_pb2.Style, _Mapping]] = ..., degraded: _Optional[_Iterable[_Union[Degradation, _Mapping]]] = ..., timings_ms: _Optional[_Mapping[str, float]] = ..., seed: _Optional[int] = ..., speech: _Optional[_Union[SpeechFile, _Mapping]] = ..., video: _Optional[_Union[VideoFile, _Mapping]] = ..., avatar_id: _Optional[str] = ..., notices: _Optional[_Iterable[str]] = ...) -> None: ...
+    dropped_utterances: int
+    def __init__(self, turn_id: _Optional[str] = ..., trace_id: _Optional[str] = ..., text: _Optional[str] = ..., emotion_label: _Optional[str] = ..., emotion_class: _Optional[str] = ..., emotion_confidence: _Optional[float] = ..., emotion_distribution: _Optional[_Union[_affect_pb2.Distribution, _Mapping]] = ..., chain: _Optional[_Iterable[_Union[ChainStep, _Mapping]]] = ..., style: _Optional[_Union[_style_pb2.Style, _Mapping]] = ..., degraded: _Optional[_Iterable[_Union[Degradation, _Mapping]]] = ..., timings_ms: _Optional[_Mapping[str, float]] = ..., seed: _Optional[int] = ..., speech: _Optional[_Union[SpeechFile, _Mapping]] = ..., video: _Optional[_Union[VideoFile, _Mapping]] = ..., avatar_id: _Optional[str] = ..., notices: _Optional[_Iterable[str]] = ..., dropped_utterances: _Optional[int] = ...) -> None: ...
 
 class SpeechFile(_message.Message):
     __slots__ = ("uri", "sample_rate", "duration_s")
