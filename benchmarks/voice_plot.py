@@ -1,6 +1,7 @@
 """A picture of twelve voices: spectrograms of one sentence with the pitch on them."""
 
 import warnings
+from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from benchmarks.voice import SENTENCES, spoken
-from services.disentangler.tables import PORTRAYALS, profile_manner
+from services.disentangler.tables import AGES, PORTRAYALS, profile_manner
 from services.speech.backends.espeak_world import SAMPLE_RATE
 
 mpl.use("Agg")
@@ -24,6 +25,8 @@ with warnings.catch_warnings():
 Floats = NDArray[np.float64]
 
 _PROFILES = (("young", "female", "mid"), ("middle-aged", "male", "low"), ("child", "female", "mid"))
+_AGE_COLOURS = ("tab:orange", "tab:blue", "tab:green", "tab:purple")
+_OFFSET = "offset points"
 _EMOTIONS = ("neutral", "happy", "sad", "fear")
 
 
@@ -48,6 +51,35 @@ def draw_one(path: Path, pcm: bytes, rate: int, title: str) -> None:
     axis.set_xlabel("seconds")
     axis.set_ylabel("hertz")
     _save(figure, path, 90)
+
+
+def draw_style(path: Path, rows: Mapping[str, Mapping[str, float]]) -> None:
+    """Draws pitch against brightness of all profiles, and what each emotion does to one of them."""
+    figure, (who, how) = plt.subplots(1, 2, figsize=(13, 5.5))
+    for name, row in rows.items():
+        age, gender, timbre = name.rsplit(" ", 2) if "," not in name else ("", "", "")
+        if not age:
+            continue
+        colour = _AGE_COLOURS[AGES.index(age)]
+        who.scatter(row["pitch_hz"], row["tilt_db"], color=colour, marker="o" if gender == "female" else "s")
+        who.annotate(timbre, (row["pitch_hz"], row["tilt_db"]), fontsize=7, xytext=(4, 2), textcoords=_OFFSET)
+    for age, colour in zip(AGES, _AGE_COLOURS, strict=True):
+        who.scatter([], [], color=colour, label=age)
+    who.legend(title="round: female, square: male", fontsize=8)
+    who.set_xlabel("median pitch, Hz")
+    who.set_ylabel("1-5 kHz against 0.1-1 kHz, dB")
+    prefix = "young female mid, "
+    for name, row in rows.items():
+        if name.startswith(prefix):
+            kind = name.removeprefix(prefix)
+            colour = "tab:green" if kind.startswith("answers") else "tab:red"
+            at = (row["pitch_hz"], row["syllables_per_s"])
+            how.scatter(*at, s=30 * row["range_st"], color=colour, alpha=0.5)
+            how.annotate(kind, at, fontsize=8, xytext=(6, 4), textcoords=_OFFSET)
+    how.set_xlabel("median pitch, Hz (size: its range)")
+    how.set_ylabel("syllables a second")
+    how.set_title("one young woman: emotions shown (red), and answers to them (green)", fontsize=10)
+    _save(figure, path, 70)
 
 
 def _panel(axis: Axes, sound: Floats, rate: int, title: str) -> None:

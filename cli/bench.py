@@ -83,12 +83,15 @@ def avatar(
         _print(result)
 
 
-@app.command("voice")
-def voice(
+@app.command("speech")
+def speech(
     plot: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--plot", help="Also draw spectrograms and pitch of twelve voices into this PNG."),
+        typer.Option(
+            "--plot", help="Also draw into this folder: twelve spectrograms, and the style of all voices."
+        ),
     ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Speed alone.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure the embedded voice: speed, words understood, style, what emotion and identity give away."""
@@ -96,11 +99,13 @@ def voice(
     from cli.console import err
 
     with err.status("measuring") as status:
-        result = run(status.update)
+        result = run(status.update, quick=quick)
         if plot:
-            from benchmarks.voice_plot import draw
+            from benchmarks.voice_plot import draw, draw_style
 
-            draw(plot)
+            draw(plot / "voice.png")
+            if "style" in result:
+                draw_style(plot / "voice-style.png", result["style"])
     if as_json:
         typer.echo(json.dumps(result, indent=2))
     else:
