@@ -274,7 +274,7 @@ def test_clips_are_checked(tmp_path: Path) -> None:
 
 
 def test_missing_and_tampered_weights_are_told(tmp_path: Path, home: Path) -> None:
-    with pytest.raises(WeightsMissing, match="importer"):
+    with pytest.raises(WeightsMissing, match="models import dreamtalk"):
         load(tmp_path / "none", "cpu")
     import_checkpoint(tmp_path / "copy", **public_files(tmp_path / "public"), config=CONFIG)
     file = tmp_path / "copy" / "renderer.safetensors"

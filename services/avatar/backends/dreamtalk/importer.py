@@ -1,33 +1,39 @@
-"""Takes DreamTalk's files: `python -m services.avatar.backends.dreamtalk.importer --help`."""
+"""Finds DreamTalk's files in a folder, and takes them over."""
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from runtime.errors import EmpatheiaError
+from runtime.errors import InvalidInput
 from services.avatar.backends.dreamtalk.checkpoint import import_checkpoint
 
-
-def run(
-    into: Annotated[Path, typer.Argument(help="Folder to make.")],
-    denoiser: Annotated[Path, typer.Option(help="denoising_network.pth")],
-    renderer: Annotated[Path, typer.Option(help="renderer.pt")],
-    features: Annotated[Path, typer.Option(help="Folder of wav2vec2-large-xlsr-53-english.")],
-    styles: Annotated[Path | None, typer.Option(help="Folder of clips EMOTION.mat or EMOTION.npy.")] = None,
-    pose: Annotated[Path | None, typer.Option(help="Clip of a moving head, .mat or .npy.")] = None,
-) -> None:
-    """Check the files and keep them in INTO as safetensors with their SHA-256."""
-    clips = {path.stem: path for path in sorted(styles.iterdir())} if styles else {}
-    try:
-        import_checkpoint(
-            into, denoiser=denoiser, renderer=renderer, features=features, styles=clips, pose=pose
-        )
-    except EmpatheiaError as error:
-        typer.echo(error.message, err=True)
-        raise typer.Exit(error.exit_code) from error
-    typer.echo(f"imported into {into}; set services.avatar.options.weights to it")
+_CLIPS = (".mat", ".npy")
 
 
-if __name__ == "__main__":
-    typer.run(run)
+def run(path: Path, into: Path) -> None:
+    """Imports what lies in a folder.
+
+    Args:
+        path: Holds `denoising_network.pth`, `renderer.pt` and one folder whose name begins with `wav2vec2`;
+            perhaps also `styles/` with clips EMOTION.mat or EMOTION.npy, and a clip of a moving head,
+            `pose.mat` or `pose.npy`.
+        into: Folder to make.
+
+    Raises:
+        InvalidInput: A file is missing, or can't be used.
+    """
+    features = next((one for one in sorted(path.glob("wav2vec2*")) if one.is_dir()), None)
+    needed = {"denoising_network.pth": path / "denoising_network.pth", "renderer.pt": path / "renderer.pt"}
+    lacking = [name for name, file in needed.items() if not file.is_file()]
+    if features is None:
+        lacking.append("a folder wav2vec2-large-xlsr-53-english")
+    if lacking or features is None:
+        raise InvalidInput.of(str(path), f"lacks {', '.join(lacking)}", reason="BAD_CHECKPOINT")
+    clips = [clip for clip in sorted((path / "styles").glob("*")) if clip.suffix in _CLIPS]
+    pose = next((clip for kind in _CLIPS if (clip := path / f"pose{kind}").is_file()), None)
+    import_checkpoint(
+        into,
+        denoiser=needed["denoising_network.pth"],
+        renderer=needed["renderer.pt"],
+        features=features,
+        styles={clip.stem: clip for clip in clips},
+        pose=pose,
+    )

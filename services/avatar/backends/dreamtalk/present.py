@@ -30,6 +30,6 @@ def no_weights(folder: Path) -> WeightsMissing:
     """The error for a folder without weights."""
     return WeightsMissing(
         f"{folder} holds no DreamTalk weights. They are not public: ask their authors for them, then run "
-        "python -m services.avatar.backends.dreamtalk.importer --help",
+        "empatheia models import dreamtalk FOLDER",
         reason="WEIGHTS_MISSING",
     )

@@ -1,4 +1,4 @@
-"""Gets a model and its voices ready: `python -m services.speech.backends.styletts2 import | voice`."""
+"""Keeps the style of a clip: `python -m services.speech.backends.styletts2`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,28 +7,10 @@ import typer
 
 from runtime.errors import EmpatheiaError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Get StyleTTS2 ready.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Voices for StyleTTS2.")
 
 
-@app.command("import")
-def import_model(
-    checkpoint: Annotated[Path, typer.Argument(help="The .pth file.")],
-    config: Annotated[Path, typer.Argument(help="The config.yml beside it.")],
-    folder: Annotated[Path, typer.Argument(help="Where to keep the model.")],
-    sha256: Annotated[str, typer.Option(help="What the file's hash must be.")] = "",
-) -> None:
-    """Take a public checkpoint over."""
-    from services.speech.backends.styletts2.checkpoint import import_checkpoint
-
-    try:
-        digest = import_checkpoint(checkpoint, config, folder, sha256=sha256)
-    except EmpatheiaError as error:
-        typer.echo(error.message, err=True)
-        raise typer.Exit(error.exit_code) from error
-    typer.echo(f"{checkpoint} (SHA-256 {digest}) is ready in {folder}")
-
-
-@app.command("voice")
+@app.command()
 def voice(
     folder: Annotated[Path, typer.Argument(help="The imported model.")],
     clip: Annotated[Path, typer.Argument(help="WAV of the voice, 3 to 10 s.")],

@@ -21,7 +21,7 @@ def missing(options: Mapping[str, Any]) -> list[WeightsMissing]:
         if not path.exists() and options.get(name):
             found.append(
                 WeightsMissing(
-                    f"there is no voice {path} ({name}); run: {_RUN} voice {folder} CLIP.wav {path}",
+                    f"there is no voice {path} ({name}); run: {_RUN} {folder} CLIP.wav {path}",
                     reason="WEIGHTS_MISSING",
                 )
             )
@@ -31,6 +31,6 @@ def missing(options: Mapping[str, Any]) -> list[WeightsMissing]:
 def no_model(folder: Path) -> WeightsMissing:
     """The error for a folder without a model."""
     return WeightsMissing(
-        f"no StyleTTS2 model in {folder}; run: {_RUN} import CHECKPOINT.pth CONFIG.yml {folder}",
+        f"no StyleTTS2 model in {folder}; run: empatheia models import styletts2 CHECKPOINT.pth",
         reason="WEIGHTS_MISSING",
     )
