@@ -4,7 +4,8 @@ import asyncio
 import contextvars
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
-from typing import TypeVar
+from contextlib import aclosing, suppress
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -57,6 +58,42 @@ async def iterate_in_thread(
     finally:
         stopped.set()
         room.release()
+
+
+async def until(items: AsyncGenerator[T], stop: "asyncio.Future[Any]") -> AsyncGenerator[T]:
+    """Yields items until a future is done, also while the next one is awaited; closes the iterator.
+
+    The iterator runs in a task of its own, one item ahead, so that its context variables stay its own.
+    """
+    queue: asyncio.Queue[T | _End] = asyncio.Queue(1)
+
+    async def pump() -> None:
+        try:
+            async with aclosing(items):
+                async for item in items:
+                    await queue.put(item)
+            await queue.put(_End(None))
+        except Exception as error:
+            await queue.put(_End(error))
+
+    pumping = asyncio.create_task(pump())
+    try:
+        while not stop.done():
+            step = asyncio.ensure_future(queue.get())
+            await asyncio.wait({step, stop}, return_when=asyncio.FIRST_COMPLETED)
+            if not step.done():
+                step.cancel()
+                return
+            found = step.result()
+            if isinstance(found, _End):
+                if found.error is not None:
+                    raise found.error
+                return
+            yield found
+    finally:
+        pumping.cancel()
+        with suppress(asyncio.CancelledError):
+            await pumping
 
 
 class _End:

@@ -47,13 +47,13 @@ def checked_manner(start: speech_pb2.SynthesizeStart, languages: Sequence[str]) 
     return Manner(start.style, start.profile, start.seed % 2**64, language)
 
 
-def checked_start(start: speech_pb2.SynthesizeStart) -> float:
-    """Reads the speech clock at which a call begins.
+def checked_time(field: str, value: float) -> float:
+    """Reads a time of the speech clock.
 
     Raises:
-        InvalidInput: It is not a time.
+        InvalidInput: It is not one.
     """
-    return _within("start.start_s", start.start_s, 0.0, _MAX_CLOCK_S)
+    return _within(field, value, 0.0, _MAX_CLOCK_S)
 
 
 def check_segment(segment: content_pb2.ContentSegment, expected: int | None, max_chars: int) -> None:

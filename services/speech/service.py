@@ -11,7 +11,7 @@ from empatheia.common.v1 import content_pb2, service_pb2
 from empatheia.speech.v1 import speech_pb2
 from numpy.typing import NDArray
 
-from runtime.aio import iterate_in_thread
+from runtime.aio import iterate_in_thread, until
 from runtime.errors import InvalidInput
 from runtime.hosting.service import Call, Service
 from runtime.registry import pick
@@ -19,7 +19,8 @@ from runtime.settings import Settings
 from runtime.telemetry.schema import Attributes, Spans
 from runtime.telemetry.tracing import annotate, span
 from services.speech.backends import BACKENDS, Manner, SpeechBackend, Take
-from services.speech.checks import MAX_SEGMENT_S, check_segment, checked_manner, checked_start
+from services.speech.checks import MAX_SEGMENT_S, check_segment, checked_manner, checked_time
+from services.speech.playback import Requests, position
 from services.speech.timing import Timed
 
 _CHUNK_S = 0.04
@@ -51,7 +52,7 @@ class SpeechService(Service):
             name=self.name,
             version="0.1.0",
             model=self._backend.model,
-            capabilities=["streaming", "voice_controls", "phoneme_times"],
+            capabilities=["streaming", "voice_controls", "phoneme_times", "interrupt"],
             limits={
                 "max_text_chars": self.settings.limits.max_text_chars,
                 "max_segment_s": MAX_SEGMENT_S,
@@ -74,19 +75,38 @@ class SpeechService(Service):
         if first is None or first.WhichOneof("part") != "start":
             raise InvalidInput.of("part", "the first part must be start")
         manner = checked_manner(first.start, self._backend.languages)
+        began_s = checked_time("start.start_s", first.start.start_s)
         rate = self._backend.sample_rate
-        began_s = checked_start(first.start)
         yield speech_pb2.SynthesizeResponse(
             header=speech_pb2.AudioHeader(
                 sample_rate=rate, channels=1, model=self._backend.model, synthetic=True
             )
         )
-        sent, following = 0, None
         work_s: list[float] = []
-        async for request in incoming:
-            if request.WhichOneof("part") != "segment":
-                raise InvalidInput.of("part", "only segments may follow the start")
-            segment = request.segment
+        spoken: list[content_pb2.ContentSegment] = []
+        sent = 0
+        async with Requests(incoming) as rest:
+            parts = self._all_spoken(rest, manner, began_s, work_s)
+            async with aclosing(until(parts, rest.interrupted)) as listened:
+                async for part in listened:
+                    if isinstance(part, speech_pb2.AudioChunk):
+                        sent += len(part.data) // 2
+                        yield speech_pb2.SynthesizeResponse(audio=part)
+                    else:
+                        spoken.append(part)
+                        yield speech_pb2.SynthesizeResponse(spoken=part)
+            summary = speech_pb2.SpeechSummary(duration_s=sent / rate, synthesis_ms=sum(work_s) * 1000)
+            if rest.interrupted.done():
+                summary.heard.CopyFrom(position(spoken, rest.interrupted.result()))
+        yield speech_pb2.SynthesizeResponse(summary=summary)
+
+    async def _all_spoken(
+        self, requests: Requests, manner: Manner, began_s: float, work_s: list[float]
+    ) -> AsyncGenerator[content_pb2.ContentSegment | speech_pb2.AudioChunk]:
+        """Each segment on the speech clock, and its samples."""
+        rate = self._backend.sample_rate
+        sent, following = 0, None
+        while (segment := await requests.segment()) is not None:
             check_segment(segment, following, self.settings.limits.max_text_chars)
             following = segment.index + 1
             with span(
@@ -96,20 +116,15 @@ class SpeechService(Service):
                     origin = sent
                     async for part in parts:
                         if isinstance(part, content_pb2.ContentSegment):
-                            spoken = shifted(part, began_s + origin / rate)
-                            yield speech_pb2.SynthesizeResponse(spoken=spoken)
+                            yield shifted(part, began_s + origin / rate)
                             continue
-                        audio = speech_pb2.AudioChunk(
+                        yield speech_pb2.AudioChunk(
                             data=part.astype("<i2").tobytes(),
                             pts_s=began_s + sent / rate,
                             segment=segment.index,
                         )
                         sent += len(part)
-                        yield speech_pb2.SynthesizeResponse(audio=audio)
                 annotate(current, {Attributes.AUDIO_S: (sent - origin) / rate})
-        yield speech_pb2.SynthesizeResponse(
-            summary=speech_pb2.SpeechSummary(duration_s=sent / rate, synthesis_ms=sum(work_s) * 1000)
-        )
 
     async def _spoken(
         self, segment: content_pb2.ContentSegment, manner: Manner, work_s: list[float]

@@ -29,7 +29,7 @@ def test_the_gpu_preset_names_everything_that_is_missing(
             *["run: hf download"] * 5,
             "run: hf download lmsys/vicuna-7b-v1.5",
             "models import styletts2 CHECKPOINT.pth",
-            "styletts2 voice",
+            "python -m services.speech.backends.styletts2",
             "ask their authors",
             "put pictures of faces there",
         ),

@@ -15,7 +15,7 @@ from runtime.hosting.bare import BareHost
 from runtime.rpc import SYNTHESIZE
 from runtime.settings import load_settings
 from services.speech.service import SpeechService, rechunked
-from tests.speech.conftest import KEY, planned, requests
+from tests.speech.conftest import KEY, Spoken, planned, requests
 
 TEXT = "I am so sorry to hear that you lost your dog."
 RATE = 24000
@@ -111,6 +111,53 @@ async def test_cancelling_stops_the_work(transport):
     assert time.monotonic() - started < 0.1
     await asyncio.to_thread(worker.join, 5)
     assert not worker.is_alive()
+
+
+async def test_an_interruption_ends_the_reply_at_once_and_says_what_was_heard(transport):
+    interrupt = asyncio.Event()
+
+    async def interrupted():
+        async for request in requests(planned(TEXT), planned("and so on " * 60, 1)):
+            yield request
+        await interrupt.wait()
+        yield speech_pb2.SynthesizeRequest(interrupt=speech_pb2.Interrupt(played_s=1.2))
+
+    found, started = [], 0.0
+    async for response in transport.stream(SYNTHESIZE, interrupted(), KEY):
+        found.append(response)
+        if response.audio.segment == 1 and not interrupt.is_set():
+            interrupt.set()
+            started = time.monotonic()
+    assert time.monotonic() - started < 0.5  # 0.1 s and what a busy machine adds
+    said = Spoken(found)
+    heard = said.summary.heard
+    words = [word.text for word in said.segments[0].words if word.end_s <= 1.2]
+    assert 2 < len(words) < 11
+    assert (heard.segment, heard.words, heard.text) == (0, len(words), " ".join(words))
+    whole = said.segments[1].start_s + said.segments[1].duration_s
+    assert said.summary.duration_s < 0.5 * whole
+
+
+@pytest.mark.parametrize("played_s", [-1, math.nan])
+async def test_an_interruption_at_no_time_is_refused(transport, played_s):
+    async def interrupted():
+        async for request in requests():
+            yield request
+        yield speech_pb2.SynthesizeRequest(interrupt=speech_pb2.Interrupt(played_s=played_s))
+
+    with pytest.raises(InvalidInput, match="played_s"):
+        [_ async for _ in transport.stream(SYNTHESIZE, interrupted(), KEY)]
+
+
+async def test_interrupted_before_anything_was_said(transport):
+    async def interrupted():
+        async for request in requests():
+            yield request
+        yield speech_pb2.SynthesizeRequest(interrupt=speech_pb2.Interrupt())
+
+    spoken = Spoken([r async for r in transport.stream(SYNTHESIZE, interrupted(), KEY)])
+    assert spoken.kinds == ["header", "summary"]
+    assert (spoken.summary.heard.segment, spoken.summary.heard.text) == (-1, "")
 
 
 async def test_first_sound_comes_before_the_next_sentence_is_known(transport):

@@ -28,7 +28,7 @@ from empatheia.common.v1 import service_pb2 as empatheia_dot_common_dot_v1_dot_s
 from empatheia.common.v1 import style_pb2 as empatheia_dot_common_dot_v1_dot_style__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n empatheia/speech/v1/speech.proto\x12\x13\x65mpatheia.speech.v1\x1a!empatheia/common/v1/content.proto\x1a\"empatheia/common/v1/dialogue.proto\x1a!empatheia/common/v1/service.proto\x1a\x1f\x65mpatheia/common/v1/style.proto\"\x9c\x01\n\x0fSynthesizeStart\x12)\n\x05style\x18\x01 \x01(\x0b\x32\x1a.empatheia.common.v1.Style\x12-\n\x07profile\x18\x02 \x01(\x0b\x32\x1c.empatheia.common.v1.Profile\x12\x0c\n\x04seed\x18\x03 \x01(\x03\x12\x0f\n\x07start_s\x18\x04 \x01(\x01\x12\x10\n\x08language\x18\x05 \x01(\t\"\x8a\x01\n\x11SynthesizeRequest\x12\x35\n\x05start\x18\x01 \x01(\x0b\x32$.empatheia.speech.v1.SynthesizeStartH\x00\x12\x36\n\x07segment\x18\x02 \x01(\x0b\x32#.empatheia.common.v1.ContentSegmentH\x00\x42\x06\n\x04part\"v\n\x0b\x41udioHeader\x12\x13\n\x0bsample_rate\x18\x01 \x01(\x05\x12\x10\n\x08\x63hannels\x18\x02 \x01(\x05\x12-\n\x05model\x18\x03 \x01(\x0b\x32\x1e.empatheia.common.v1.ModelInfo\x12\x11\n\tsynthetic\x18\x04 \x01(\x08\":\n\nAudioChunk\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\r\n\x05pts_s\x18\x02 \x01(\x01\x12\x0f\n\x07segment\x18\x03 \x01(\x05\"9\n\rSpeechSummary\x12\x12\n\nduration_s\x18\x01 \x01(\x01\x12\x14\n\x0csynthesis_ms\x18\x02 \x01(\x01\"\xf0\x01\n\x12SynthesizeResponse\x12\x32\n\x06header\x18\x01 \x01(\x0b\x32 .empatheia.speech.v1.AudioHeaderH\x00\x12\x30\n\x05\x61udio\x18\x02 \x01(\x0b\x32\x1f.empatheia.speech.v1.AudioChunkH\x00\x12\x35\n\x06spoken\x18\x03 \x01(\x0b\x32#.empatheia.common.v1.ContentSegmentH\x00\x12\x35\n\x07summary\x18\x04 \x01(\x0b\x32\".empatheia.speech.v1.SpeechSummaryH\x00\x42\x06\n\x04part\"\x11\n\x0f\x44\x65scribeRequest\"P\n\x10\x44\x65scribeResponse\x12<\n\x0b\x64\x65scription\x18\x01 \x01(\x0b\x32\'.empatheia.common.v1.ServiceDescription\"\x0e\n\x0c\x43heckRequest\"C\n\rCheckResponse\x12\x32\n\x06status\x18\x01 \x01(\x0b\x32\".empatheia.common.v1.ServiceStatus2\x9b\x02\n\rSpeechService\x12\x61\n\nSynthesize\x12&.empatheia.speech.v1.SynthesizeRequest\x1a\'.empatheia.speech.v1.SynthesizeResponse(\x01\x30\x01\x12W\n\x08\x44\x65scribe\x12$.empatheia.speech.v1.DescribeRequest\x1a%.empatheia.speech.v1.DescribeResponse\x12N\n\x05\x43heck\x12!.empatheia.speech.v1.CheckRequest\x1a\".empatheia.speech.v1.CheckResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n empatheia/speech/v1/speech.proto\x12\x13\x65mpatheia.speech.v1\x1a!empatheia/common/v1/content.proto\x1a\"empatheia/common/v1/dialogue.proto\x1a!empatheia/common/v1/service.proto\x1a\x1f\x65mpatheia/common/v1/style.proto\"\x9c\x01\n\x0fSynthesizeStart\x12)\n\x05style\x18\x01 \x01(\x0b\x32\x1a.empatheia.common.v1.Style\x12-\n\x07profile\x18\x02 \x01(\x0b\x32\x1c.empatheia.common.v1.Profile\x12\x0c\n\x04seed\x18\x03 \x01(\x03\x12\x0f\n\x07start_s\x18\x04 \x01(\x01\x12\x10\n\x08language\x18\x05 \x01(\t\"\x1d\n\tInterrupt\x12\x10\n\x08played_s\x18\x01 \x01(\x01\"\xbf\x01\n\x11SynthesizeRequest\x12\x35\n\x05start\x18\x01 \x01(\x0b\x32$.empatheia.speech.v1.SynthesizeStartH\x00\x12\x36\n\x07segment\x18\x02 \x01(\x0b\x32#.empatheia.common.v1.ContentSegmentH\x00\x12\x33\n\tinterrupt\x18\x03 \x01(\x0b\x32\x1e.empatheia.speech.v1.InterruptH\x00\x42\x06\n\x04part\"v\n\x0b\x41udioHeader\x12\x13\n\x0bsample_rate\x18\x01 \x01(\x05\x12\x10\n\x08\x63hannels\x18\x02 \x01(\x05\x12-\n\x05model\x18\x03 \x01(\x0b\x32\x1e.empatheia.common.v1.ModelInfo\x12\x11\n\tsynthetic\x18\x04 \x01(\x08\":\n\nAudioChunk\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\r\n\x05pts_s\x18\x02 \x01(\x01\x12\x0f\n\x07segment\x18\x03 \x01(\x05\"R\n\x10PlaybackPosition\x12\x10\n\x08played_s\x18\x01 \x01(\x01\x12\x0f\n\x07segment\x18\x02 \x01(\x05\x12\r\n\x05words\x18\x03 \x01(\x05\x12\x0c\n\x04text\x18\x04 \x01(\t\"o\n\rSpeechSummary\x12\x12\n\nduration_s\x18\x01 \x01(\x01\x12\x14\n\x0csynthesis_ms\x18\x02 \x01(\x01\x12\x34\n\x05heard\x18\x03 \x01(\x0b\x32%.empatheia.speech.v1.PlaybackPosition\"\xf0\x01\n\x12SynthesizeResponse\x12\x32\n\x06header\x18\x01 \x01(\x0b\x32 .empatheia.speech.v1.AudioHeaderH\x00\x12\x30\n\x05\x61udio\x18\x02 \x01(\x0b\x32\x1f.empatheia.speech.v1.AudioChunkH\x00\x12\x35\n\x06spoken\x18\x03 \x01(\x0b\x32#.empatheia.common.v1.ContentSegmentH\x00\x12\x35\n\x07summary\x18\x04 \x01(\x0b\x32\".empatheia.speech.v1.SpeechSummaryH\x00\x42\x06\n\x04part\"\x11\n\x0f\x44\x65scribeRequest\"P\n\x10\x44\x65scribeResponse\x12<\n\x0b\x64\x65scription\x18\x01 \x01(\x0b\x32\'.empatheia.common.v1.ServiceDescription\"\x0e\n\x0c\x43heckRequest\"C\n\rCheckResponse\x12\x32\n\x06status\x18\x01 \x01(\x0b\x32\".empatheia.common.v1.ServiceStatus2\x9b\x02\n\rSpeechService\x12\x61\n\nSynthesize\x12&.empatheia.speech.v1.SynthesizeRequest\x1a\'.empatheia.speech.v1.SynthesizeResponse(\x01\x30\x01\x12W\n\x08\x44\x65scribe\x12$.empatheia.speech.v1.DescribeRequest\x1a%.empatheia.speech.v1.DescribeResponse\x12N\n\x05\x43heck\x12!.empatheia.speech.v1.CheckRequest\x1a\".empatheia.speech.v1.CheckResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,24 +37,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SYNTHESIZESTART']._serialized_start=197
   _globals['_SYNTHESIZESTART']._serialized_end=353
-  _globals['_SYNTHESIZEREQUEST']._serialized_start=356
-  _globals['_SYNTHESIZEREQUEST']._serialized_end=494
-  _globals['_AUDIOHEADER']._serialized_start=496
-  _globals['_AUDIOHEADER']._serialized_end=614
-  _globals['_AUDIOCHUNK']._serialized_start=616
-  _globals['_AUDIOCHUNK']._serialized_end=674
-  _globals['_SPEECHSUMMARY']._serialized_start=676
-  _globals['_SPEECHSUMMARY']._serialized_end=733
-  _globals['_SYNTHESIZERESPONSE']._serialized_start=736
-  _globals['_SYNTHESIZERESPONSE']._serialized_end=976
-  _globals['_DESCRIBEREQUEST']._serialized_start=978
-  _globals['_DESCRIBEREQUEST']._serialized_end=995
-  _globals['_DESCRIBERESPONSE']._serialized_start=997
-  _globals['_DESCRIBERESPONSE']._serialized_end=1077
-  _globals['_CHECKREQUEST']._serialized_start=1079
-  _globals['_CHECKREQUEST']._serialized_end=1093
-  _globals['_CHECKRESPONSE']._serialized_start=1095
-  _globals['_CHECKRESPONSE']._serialized_end=1162
-  _globals['_SPEECHSERVICE']._serialized_start=1165
-  _globals['_SPEECHSERVICE']._serialized_end=1448
+  _globals['_INTERRUPT']._serialized_start=355
+  _globals['_INTERRUPT']._serialized_end=384
+  _globals['_SYNTHESIZEREQUEST']._serialized_start=387
+  _globals['_SYNTHESIZEREQUEST']._serialized_end=578
+  _globals['_AUDIOHEADER']._serialized_start=580
+  _globals['_AUDIOHEADER']._serialized_end=698
+  _globals['_AUDIOCHUNK']._serialized_start=700
+  _globals['_AUDIOCHUNK']._serialized_end=758
+  _globals['_PLAYBACKPOSITION']._serialized_start=760
+  _globals['_PLAYBACKPOSITION']._serialized_end=842
+  _globals['_SPEECHSUMMARY']._serialized_start=844
+  _globals['_SPEECHSUMMARY']._serialized_end=955
+  _globals['_SYNTHESIZERESPONSE']._serialized_start=958
+  _globals['_SYNTHESIZERESPONSE']._serialized_end=1198
+  _globals['_DESCRIBEREQUEST']._serialized_start=1200
+  _globals['_DESCRIBEREQUEST']._serialized_end=1217
+  _globals['_DESCRIBERESPONSE']._serialized_start=1219
+  _globals['_DESCRIBERESPONSE']._serialized_end=1299
+  _globals['_CHECKREQUEST']._serialized_start=1301
+  _globals['_CHECKREQUEST']._serialized_end=1315
+  _globals['_CHECKRESPONSE']._serialized_start=1317
+  _globals['_CHECKRESPONSE']._serialized_end=1384
+  _globals['_SPEECHSERVICE']._serialized_start=1387
+  _globals['_SPEECHSERVICE']._serialized_end=1670
 # @@protoc_insertion_point(module_scope)

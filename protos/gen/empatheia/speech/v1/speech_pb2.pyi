@@ -23,13 +23,21 @@ class SynthesizeStart(_message.Message):
     language: str
     def __init__(self, style: _Optional[_Union[_style_pb2.Style, _Mapping]] = ..., profile: _Optional[_Union[_dialogue_pb2.Profile, _Mapping]] = ..., seed: _Optional[int] = ..., start_s: _Optional[float] = ..., language: _Optional[str] = ...) -> None: ...
 
+class Interrupt(_message.Message):
+    __slots__ = ("played_s",)
+    PLAYED_S_FIELD_NUMBER: _ClassVar[int]
+    played_s: float
+    def __init__(self, played_s: _Optional[float] = ...) -> None: ...
+
 class SynthesizeRequest(_message.Message):
-    __slots__ = ("start", "segment")
+    __slots__ = ("start", "segment", "interrupt")
     START_FIELD_NUMBER: _ClassVar[int]
     SEGMENT_FIELD_NUMBER: _ClassVar[int]
+    INTERRUPT_FIELD_NUMBER: _ClassVar[int]
     start: SynthesizeStart
     segment: _content_pb2.ContentSegment
-    def __init__(self, start: _Optional[_Union[SynthesizeStart, _Mapping]] = ..., segment: _Optional[_Union[_content_pb2.ContentSegment, _Mapping]] = ...) -> None: ...
+    interrupt: Interrupt
+    def __init__(self, start: _Optional[_Union[SynthesizeStart, _Mapping]] = ..., segment: _Optional[_Union[_content_pb2.ContentSegment, _Mapping]] = ..., interrupt: _Optional[_Union[Interrupt, _Mapping]] = ...) -> None: ...
 
 class AudioHeader(_message.Message):
     __slots__ = ("sample_rate", "channels", "model", "synthetic")
@@ -53,13 +61,27 @@ class AudioChunk(_message.Message):
     segment: int
     def __init__(self, data: _Optional[bytes] = ..., pts_s: _Optional[float] = ..., segment: _Optional[int] = ...) -> None: ...
 
+class PlaybackPosition(_message.Message):
+    __slots__ = ("played_s", "segment", "words", "text")
+    PLAYED_S_FIELD_NUMBER: _ClassVar[int]
+    SEGMENT_FIELD_NUMBER: _ClassVar[int]
+    WORDS_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    played_s: float
+    segment: int
+    words: int
+    text: str
+    def __init__(self, played_s: _Optional[float] = ..., segment: _Optional[int] = ..., words: _Optional[int] = ..., text: _Optional[str] = ...) -> None: ...
+
 class SpeechSummary(_message.Message):
-    __slots__ = ("duration_s", "synthesis_ms")
+    __slots__ = ("duration_s", "synthesis_ms", "heard")
     DURATION_S_FIELD_NUMBER: _ClassVar[int]
     SYNTHESIS_MS_FIELD_NUMBER: _ClassVar[int]
+    HEARD_FIELD_NUMBER: _ClassVar[int]
     duration_s: float
     synthesis_ms: float
-    def __init__(self, duration_s: _Optional[float] = ..., synthesis_ms: _Optional[float] = ...) -> None: ...
+    heard: PlaybackPosition
+    def __init__(self, duration_s: _Optional[float] = ..., synthesis_ms: _Optional[float] = ..., heard: _Optional[_Union[PlaybackPosition, _Mapping]] = ...) -> None: ...
 
 class SynthesizeResponse(_message.Message):
     __slots__ = ("header", "audio", "spoken", "summary")

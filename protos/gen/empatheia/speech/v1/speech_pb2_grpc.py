@@ -58,7 +58,8 @@ class SpeechServiceServicer:
 
     def Synthesize(self, request_iterator, context):
         """Takes planned segments and speaks each as it comes: `header`, then per segment its audio and the
-        times it really used, then `summary`. Cancelling the call stops it at once.
+        times it really used, then `summary`. Cancelling the call stops it at once; so does `interrupt`, which is
+        answered with how far the listener got.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
