@@ -49,6 +49,7 @@ async def measure(transport: Transport, sample: Sample, seed: int) -> Row:
         "annotation": vars(sample.annotation) if sample.annotation else None,
         "evidence": [_stands(piece, sample) for step in done.steps for piece in _quoted(step)],
         "unsupported": {name: _strange(steps[name].text, name, sample) for name in _CLAIMING},
+        "authored": {step.name: step.authored for step in done.steps},
         "written": sum(one.get("completion_tokens", 0.0) for one in usage if one.get("decode_ms")),
         "decode_s": sum(one.get("decode_ms", 0.0) for one in usage) / 1000,
         "first_sentence_s": done.first_sentence_s,

@@ -47,9 +47,11 @@ def summarise(rows: Sequence[Row]) -> dict[str, Any]:
         them and `chain_similarity` to annotated steps (cosine of MiniLM sentence vectors, mean);
         `evidence_valid`, the share of quoted evidence that stands in the dialogue where it says;
         `unsupported_rate`, the share of steps and replies with a word, name or number that claims what the
-        dialogue lacks, and the same for the replies alone and for the human ones; `tokens_per_s` written or
-        scored; medians of the seconds to the first sentence of the reply and to the end of the chain. What
-        can't be measured is None.
+        dialogue lacks, and the same for the replies alone and for the human ones; `authored_rate`, the share
+        of steps and replies, and `authored_replies`, that of replies in which a sentence written beforehand,
+        or the person's own words, stand in for the model's; `tokens_per_s` written or scored; medians of the
+        seconds to the first sentence of the reply and to the end of the chain. What can't be measured is
+        None.
     """
     labelled = [row for row in rows if row["emotion"] in LABELS]
     found = [_top(row["distribution"]) for row in labelled]
@@ -76,6 +78,8 @@ def summarise(rows: Sequence[Row]) -> dict[str, Any]:
         "unsupported_human": _mean([bool(row["unsupported_human"]) for row in answered])
         if answered
         else None,
+        "authored_rate": _mean([stands_in for row in rows for stands_in in row["authored"].values()]),
+        "authored_replies": _mean([row["authored"]["response"] for row in rows]),
         "tokens_per_s": written / decode_s if decode_s else None,
         "first_sentence_s": _median([row["first_sentence_s"] for row in rows]),
         "chain_s": _median([row["chain_s"] for row in rows]),

@@ -140,6 +140,8 @@ _MEANING = {
     "unsupported_rate": "steps and replies with a word, name or number that the dialogue lacks",
     "unsupported_replies": "the replies alone",
     "unsupported_human": "the human replies, by the same measure",
+    "authored_rate": "steps and replies in which prepared or quoted words stand in for the model's",
+    "authored_replies": "the replies alone",
     "tokens_per_s": "written or scored",
     "first_sentence_s": "start of the chain to the first sentence, median",
     "chain_s": "the whole chain, median",
