@@ -51,7 +51,6 @@ _STORIES = (
 class _Told:
     """One answer of the service as its caller saw it."""
 
-    first_s: float
     total_s: float
     result: reasoning_pb2.GenerateResult
 
@@ -71,6 +70,7 @@ class _Service(Engine):
         fresh = await self._ask(contexts[0], 1)
         self.prompt_tokens = fresh.result.usage.prompt_tokens
         read = self.prompt_tokens - fresh.result.usage.cached_tokens
+        first = await self._ask(contexts[0], 1)
         cpu = time.process_time()
         one = await self._ask(contexts[0], _WRITTEN)
         cpu = time.process_time() - cpu
@@ -81,8 +81,8 @@ class _Service(Engine):
         took = time.perf_counter() - began
         return Speed(
             read=read / fresh.total_s,
-            first_ms=one.first_s * 1000,
-            write=(one.result.usage.completion_tokens - 1) / (one.total_s - one.first_s),
+            first_ms=first.total_s * 1000,
+            write=(one.result.usage.completion_tokens - 1) / (one.total_s - first.total_s),
             write_cpu=one.result.usage.completion_tokens / cpu,
             write_several=sum(told.result.usage.completion_tokens for told in several) / took,
         )
@@ -91,15 +91,14 @@ class _Service(Engine):
         options = reasoning_pb2.GenerationOptions(max_tokens=tokens, stop=["\x00"])
         request = reasoning_pb2.GenerateRequest(context=context, options=options)
         began = time.perf_counter()
-        first = None
         result = None
-        async for response in self._transport.stream(GENERATE, request, CallKey("", "bench")):
-            first = first or time.perf_counter() - began
+        key = CallKey(f"{context.system[:7]}: {context.dialogue[0].text[:24]}", "bench")
+        async for response in self._transport.stream(GENERATE, request, key):
             if response.HasField("result"):
                 result = response.result
-        if result is None or first is None:
+        if result is None:
             raise Internal("an answer ended without a result", reason="NO_RESULT")
-        return _Told(first, time.perf_counter() - began, result)
+        return _Told(time.perf_counter() - began, result)
 
 
 async def run(
