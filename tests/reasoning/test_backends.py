@@ -15,6 +15,7 @@ from runtime.clients.transport import CallKey
 from runtime.errors import InvalidInput, TooMuch
 from runtime.rpc import CHOOSE, GENERATE, rpcs
 from runtime.settings import load_settings
+from services.reasoning.adapter import SHIPPED
 from services.reasoning.service import ReasoningService
 from tests.reasoning.asking import SAID, ask, context, request
 from tests.reasoning.conftest import with_backend
@@ -191,14 +192,20 @@ async def test_the_same_model_reads_alike_behind_two_backends(
     reasoner: InProcessTransport, model_home: Path
 ) -> None:
     folder = model_home / "models" / "smollm2-135m-instruct"
-    options = {"model": str(folder), "template": "plain", "dtype": "float32", "threads": 1}
+    options = {
+        "model": str(folder),
+        "adapter": str(SHIPPED),
+        "template": "plain",
+        "dtype": "float32",
+        "threads": 1,
+    }
     service = ReasoningService(with_backend(load_settings("embedded"), "transformers", **options))
     await service.start()
     other = InProcessTransport({"reasoning": service})
     asked = ballot(SAID, "sad and lonely", "angry", "proud of a medal", prefill="They feel", want_scores=True)
     here, there = [await one.unary(CHOOSE, asked, CallKey("t", "e")) for one in (other, reasoner)]
     assert [score.tokens for score in here.scores] == [score.tokens for score in there.scores]
-    # The embedded network multiplies in 8 bits.
+    # The embedded network multiplies in 8 bits; both add the adapter that is shipped.
     for mine, theirs in zip(here.scores, there.scores, strict=True):
         assert mine.logprob == pytest.approx(theirs.logprob, rel=0.15)
     wanted = request(SAID, instruction="How do they feel?", prefill="They feel")

@@ -144,7 +144,9 @@ def _with_adapter(model: Any, source: Source) -> tuple[Any, str]:
             raise _wrong_adapter(source, (str(error).splitlines() or [""])[0]) from error
         with safe_open(path, "pt") as file:
             saved = set(file.keys())
-    if odd := saved ^ set(get_peft_model_state_dict(adapted)):
+    expected = set(get_peft_model_state_dict(adapted, save_embedding_layers=False))
+    # Whole layers that an adapter may bring along, such as embeddings, are peft's to check.
+    if odd := {name for name in saved ^ expected if "lora_" in name}:
         raise _wrong_adapter(source, f"{min(odd)} is in only one of them")
     return (adapted.merge_and_unload() if source.merge_adapter else adapted), weight_hash(path)
 
