@@ -3,7 +3,11 @@
 import gzip
 import json
 import shutil
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -207,3 +211,33 @@ def test_every_view_is_a_prefix(data: Path) -> None:
 def test_missing_dialogues_are_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"train\.jsonl\.gz is not there"):
         dialogues.dialogues(tmp_path / "train.jsonl.gz")
+
+
+class _Jealous:
+    """A tokenizer that bears no second caller, as the real one changes its state for each."""
+
+    unk_token = "?"
+
+    def __init__(self) -> None:
+        self._used = threading.Lock()
+
+    def tokenize(self, text: str) -> list[str]:
+        assert self._used.acquire(blocking=False), "used by two at once"
+        time.sleep(0.01)
+        self._used.release()
+        return [text]
+
+    def __call__(self, texts: list[str], **options: object) -> dict[str, torch.Tensor]:
+        self.tokenize("")
+        return {"attention_mask": torch.ones(len(texts), 3)}
+
+
+def test_words_of_several_persons_are_read_at_once() -> None:
+    encoder = Encoder()
+    encoder._tokenizer = _Jealous()
+    encoder.model = lambda **batch: SimpleNamespace(last_hidden_state=torch.zeros(1, 3, 4))
+    with ThreadPoolExecutor(2) as pool:
+        known = pool.submit(lambda: [encoder.knows_words("hello") for _ in range(5)])
+        read = pool.submit(lambda: [encoder.features(["hello"]) for _ in range(5)])
+        assert all(known.result())
+        assert len(read.result()) == 5

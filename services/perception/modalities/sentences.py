@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,8 @@ class Encoder:
         disable_progress_bar()  # type: ignore[no-untyped-call]
         self._tokenizer = AutoTokenizer.from_pretrained(FOLDER)
         self._tokenizer.truncation_side = "left"
+        # Padding and truncation are states of the tokenizer, which each call sets: one call at a time.
+        self._tokenizing = threading.Lock()
         self.model = AutoModel.from_pretrained(
             FOLDER, attn_implementation="eager", attention_probs_dropout_prob=0.0
         ).eval()
@@ -62,14 +65,15 @@ class Encoder:
 
         Only the last 192 tokens of a text count.
         """
-        batch = self._tokenizer(
-            list(texts),
-            padding=True,
-            pad_to_multiple_of=8,
-            truncation=True,
-            max_length=_MAX_TOKENS,
-            return_tensors="pt",
-        )
+        with self._tokenizing:
+            batch = self._tokenizer(
+                list(texts),
+                padding=True,
+                pad_to_multiple_of=8,
+                truncation=True,
+                max_length=_MAX_TOKENS,
+                return_tensors="pt",
+            )
         mask = batch["attention_mask"].unsqueeze(-1)
         last = self.model(**batch).last_hidden_state.float()
         mean = (last * mask).sum(dim=1) / mask.sum(dim=1)
@@ -77,7 +81,9 @@ class Encoder:
 
     def knows_words(self, text: str) -> bool:
         """Whether a text holds anything but signs that the vocabulary lacks."""
-        return any(token != self._tokenizer.unk_token for token in self._tokenizer.tokenize(text))
+        with self._tokenizing:
+            tokens = self._tokenizer.tokenize(text)
+        return any(token != self._tokenizer.unk_token for token in tokens)
 
     def changes(self, names: Sequence[str]) -> dict[str, NDArray[Any]]:
         """What tuning changed, small enough to ship: the differences from the package's weights.
