@@ -69,13 +69,16 @@ def draw_style(path: Path, rows: Mapping[str, Mapping[str, float]]) -> None:
     who.set_xlabel("median pitch, Hz")
     who.set_ylabel("1-5 kHz against 0.1-1 kHz, dB")
     prefix = "young female mid, "
+    told: dict[tuple[float, float, float], list[str]] = {}
     for name, row in rows.items():
         if name.startswith(prefix):
-            kind = name.removeprefix(prefix)
-            colour = "tab:green" if kind.startswith("answers") else "tab:red"
-            at = (row["pitch_hz"], row["syllables_per_s"])
-            how.scatter(*at, s=30 * row["range_st"], color=colour, alpha=0.5)
-            how.annotate(kind, at, fontsize=8, xytext=(6, 4), textcoords=_OFFSET)
+            at = (row["pitch_hz"], row["syllables_per_s"], row["range_st"])
+            told.setdefault(at, []).append(name.removeprefix(prefix))
+    for (pitch, speed, spread), kinds in told.items():
+        answers = kinds[0].startswith("answers")
+        how.scatter(pitch, speed, s=30 * spread, color="tab:green" if answers else "tab:red", alpha=0.5)
+        label = ", ".join([kinds[0], *(kind.removeprefix("answers ") for kind in kinds[1:])])
+        how.annotate(label, (pitch, speed), fontsize=8, xytext=(6, 4), textcoords=_OFFSET)
     how.set_xlabel("median pitch, Hz (size: its range)")
     how.set_ylabel("syllables a second")
     how.set_title("one young woman: emotions shown (red), and answers to them (green)", fontsize=10)

@@ -103,7 +103,7 @@ def speech(
         if plot:
             from benchmarks.voice_plot import draw, draw_style
 
-            draw(plot / "voice.png")
+            draw(plot / "voice.jpg")
             if "style" in result:
                 draw_style(plot / "voice-style.png", result["style"])
     if as_json:

@@ -10,7 +10,7 @@ structure and processing of fundamental frequency contours". Sizes are this proj
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -61,6 +61,10 @@ class Sounding:
     end_s: float
     word: str = ""
     """The word it belongs to, as written."""
+
+    def moved(self, by_s: float) -> "Sounding":
+        """The same at another time."""
+        return replace(self, start_s=self.start_s + by_s, end_s=self.end_s + by_s)
 
     @property
     def is_vowel(self) -> bool:

@@ -94,7 +94,7 @@ def source_times(
     they differ (another planner, another accent) the sounds between two that match are spread evenly.
     """
     matcher = SequenceMatcher(None, [p.ipa for p in phonemes], [s.ipa for s in sounds], autojunk=False)
-    planned, source = [0.0], [0.0]
+    planned, source = [phonemes[0].start_s], [0.0]
     for block in matcher.get_matching_blocks():
         for k in range(block.size):
             phoneme, sound = phonemes[block.a + k], sounds[block.b + k]

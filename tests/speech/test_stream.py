@@ -14,11 +14,41 @@ from runtime.errors import EmpatheiaError, InvalidInput, TooMuch
 from runtime.hosting.bare import BareHost
 from runtime.rpc import SYNTHESIZE
 from runtime.settings import load_settings
+from services.speech.phrases import phrases
 from services.speech.service import SpeechService, rechunked
 from tests.speech.conftest import KEY, Spoken, planned, requests
 
 TEXT = "I am so sorry to hear that you lost your dog."
 RATE = 24000
+
+
+LONG = (
+    "When you told me about your father, and how he used to sing in the kitchen every morning, I thought of "
+    "how quiet the house must be now that nobody sings there any more and the kettle is the only voice."
+)
+
+
+def test_long_segments_are_cut_at_phrase_borders():
+    plan = planned(LONG)
+    cut = phrases(plan)
+    assert len(cut) >= 3
+    assert "".join(phrase.text for phrase in cut) == LONG
+    assert [phrase.text.strip()[-1] for phrase in cut[:2]] == [",", ","]
+    assert [cut[0].first, cut[-1].end] == [0, len(plan.phonemes)]
+    assert all(a.end == b.first for a, b in pairwise(cut))
+    for phrase in cut:
+        own = plan.phonemes[phrase.first : phrase.end]
+        assert own[-1].end_s - own[0].start_s < 8
+    assert len(phrases(planned(TEXT))) == 1
+
+
+async def test_a_long_segment_sounds_as_planned(speak):
+    spoken = await speak(planned(LONG), seed=1)
+    segment = spoken.segments[0]
+    assert len(spoken.samples) == round((segment.duration_s + segment.pause_s) * RATE)
+    vowels = [p for p in segment.phonemes if p.stress == 2]
+    levels = [np.abs(spoken.samples[int(p.start_s * RATE) : int(p.end_s * RATE)]).max() for p in vowels]
+    assert min(levels) > 0.03
 
 
 async def test_order_clock_and_times(speak):
@@ -78,6 +108,17 @@ async def test_calls_at_the_same_time_do_not_mix(speak):
         *(speak(planned(t), voice=v, seed=3) for t, v in zip(texts, voices, strict=True))
     )
     assert [s.pcm for s in together] == [s.pcm for s in alone]
+
+
+async def test_a_short_turn_need_not_wait_for_a_long_one(speak):
+    ended = []
+
+    async def turn(name, text):
+        await speak(planned(text), seed=3)
+        ended.append(name)
+
+    await asyncio.gather(turn("long", "and so on " * 40), turn("short", "I see."))
+    assert ended == ["short", "long"]
 
 
 async def test_a_resumed_call_goes_on_with_the_next_segment(speak):

@@ -93,7 +93,7 @@ def backend(home, **options):
 
 @pytest.fixture(scope="module")
 def voice(home):
-    return backend(home)
+    return backend(home, style="S_s")
 
 
 def said(speaker, text=TEXT, seed=1, profile=None, **style):
@@ -155,7 +155,7 @@ def test_every_source_of_a_style_is_heard(home, tmp_path):
     shelf = tmp_path / "styles.safetensors"
     for i, (emotion, gender) in enumerate((("neutral", ""), ("sad", ""), ("sad", "female"))):
         shelve(shelf, model, clip(tmp_path / "one.wav", 1.5 + i), emotion, gender=gender)
-    voice = backend(home, styles=shelf, alpha=0, beta=0)
+    voice = backend(home, styles=shelf, alpha=0, beta=0, style="S_s")
     woman = dialogue_pb2.Profile(age="young", gender="female")
 
     def chosen(style, profile):
@@ -183,6 +183,18 @@ def test_a_style_of_another_width_is_passed_over_and_a_broken_one_refused(voice)
     np.testing.assert_array_equal(said(voice, tensors=other)[1], said(voice)[1])
     with pytest.raises(InvalidInput, match="S_s"):
         said(voice, tensors=style_of(math.nan))
+
+
+def test_readable_controls_spread_over_numbers_are_not_taken_for_a_style(home, voice):
+    plain = backend(home)
+    np.testing.assert_array_equal(said(plain, tensors=style_of(0.3))[1], said(voice)[1])
+
+
+def test_a_style_tensor_whose_shape_does_not_fit_its_bytes_is_refused(voice):
+    broken = style_of(0.1)
+    broken[0].shape[0] += 1
+    with pytest.raises(InvalidInput, match=r"S_s|shape|bytes"):
+        said(voice, tensors=broken)
 
 
 def test_controls_move_a_voice_that_does_not_say_the_feeling_itself(voice):

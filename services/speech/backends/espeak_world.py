@@ -9,7 +9,7 @@ everything that makes a voice is set anew: times by the plan and the style, melo
 import math
 import threading
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from services.speech.blocks import HOP, OVERLAP, Block, blocks, crossfaded
 from services.speech.breath import add, breaths
 from services.speech.hiss import coloured, kept
 from services.speech.loudness import limited, loudness
+from services.speech.phrases import phrases
 from services.speech.prosody import FRAME_S, Sounding, pitch
 from services.speech.timbre import Timbre
 from services.speech.timing import Timeline, as_spoken, source_times, timeline
@@ -99,11 +100,7 @@ class EspeakWorldBackend(SpeechBackend):
         controls = manner.style.voice
         total = round(spoken.duration_s * SAMPLE_RATE)
         frames = math.ceil(total / HOP) + 1
-        formants = min(_MOST_FORMANTS, 2.0**controls.formant_shift)
-        reading = espeak().speak(spoken_text(segment.text).text, voice=manner.language, formants=formants)
-        source = _resampled(reading)
         planned = line.to_planned(np.arange(frames, dtype=np.float64) * FRAME_S)
-        moments = np.interp(planned, *source_times(segment.phonemes, reading.sounds))
         names = [word.text for word in segment.words]
         sounds = [
             Sounding(p.ipa, p.stress, p.start_s, p.end_s, names[p.word] if 0 <= p.word < len(names) else "")
@@ -111,28 +108,49 @@ class EspeakWorldBackend(SpeechBackend):
         ]
         melody = pitch(sounds, segment.text, controls, frames, rng)
         timbre = Timbre(controls, self._reference, SAMPLE_RATE)
-        hiss = coloured(source, timbre.gain)
-        gain = self._gain(source, controls.energy_db)
-
-        def made() -> Iterator[tuple[Block, NDArray[np.float64]]]:
-            for block in blocks(sounds, frames):
-                if stopped.is_set():
-                    return
-                yield block, self._block(block, source, hiss, moments, melody, timbre) * gain
-
         wanted = 10 ** ((self._options.loudness_lufs + controls.energy_db) / 20)
         breath = list(breaths(sounds, controls.breathiness, wanted, spoken.pause_s, SAMPLE_RATE, rng))
-        position = 0
-        for samples in crossfaded(made()):
-            piece = samples[: total - position]
-            _fade(piece, position, total)
-            add(breath, piece, position)
-            position += len(piece)
-            yield limited(piece)
+        formants = min(_MOST_FORMANTS, 2.0**controls.formant_shift)
+        cut = phrases(segment)
+        starts = [round(sounds[phrase.first].start_s / FRAME_S) for phrase in cut]
+        gain, position = None, 0
+        for phrase, start, end in zip(cut, starts, [*starts[1:], frames], strict=True):
+            reading = espeak().speak(spoken_text(phrase.text).text, voice=manner.language, formants=formants)
+            phonemes = segment.phonemes[phrase.first : phrase.end]
+            source = _Source(_resampled(reading), timbre)
+            moments = np.interp(planned[start:end], *source_times(phonemes, reading.sounds))
+            gain = gain or self._gain(source.samples, controls.energy_db)
+            own = [sound.moved(-start * FRAME_S) for sound in sounds[phrase.first : phrase.end]]
+            made = self._blocks(own, source, moments, melody[start:end], timbre, stopped)
+            done, length = 0, (end - start) * HOP
+            for samples in crossfaded(made):
+                if len(cut) > 1:
+                    _fade(samples, done, length)
+                done += len(samples)
+                piece = samples[: total - position] * gain
+                _fade(piece, position, total)
+                add(breath, piece, position)
+                position += len(piece)
+                yield limited(piece)
         pause = np.zeros(round(spoken.pause_s * SAMPLE_RATE))
         if not stopped.is_set():
             add(breath, pause, total)
         yield limited(pause)
+
+    def _blocks(
+        self,
+        sounds: Sequence[Sounding],
+        source: "_Source",
+        moments: NDArray[np.float64],
+        melody: NDArray[np.float64],
+        timbre: Timbre,
+        stopped: threading.Event,
+    ) -> Iterator[tuple[Block, NDArray[np.float64]]]:
+        """The blocks of a phrase, until nobody listens."""
+        for block in blocks(sounds, len(moments)):
+            if stopped.is_set():
+                return
+            yield block, self._block(block, source, moments, melody, timbre)
 
     def _gain(self, source: NDArray[np.float64], energy_db: float) -> float:
         """Factor that brings the segment to its loudness."""
@@ -144,8 +162,7 @@ class EspeakWorldBackend(SpeechBackend):
     def _block(
         self,
         block: Block,
-        source: NDArray[np.float64],
-        hiss: NDArray[np.float64],
+        source: "_Source",
         moments: NDArray[np.float64],
         melody: NDArray[np.float64],
         timbre: Timbre,
@@ -155,7 +172,7 @@ class EspeakWorldBackend(SpeechBackend):
         places = moments[wanted] / FRAME_S
         first = int(places.min())
         grid = np.arange(first, int(places.max()) + 2, dtype=np.float64) * FRAME_S
-        power, noise = _analyse(source, grid)
+        power, noise = _analyse(source.samples, grid)
         low = places.astype(int) - first
         share = (places - low - first)[:, None]
         envelope = np.exp((1 - share) * np.log(power[low]) + share * np.log(power[low + 1]))
@@ -169,11 +186,20 @@ class EspeakWorldBackend(SpeechBackend):
             SAMPLE_RATE,
             FRAME_S * 1000,
         )
-        samples = kept(samples, hiss, np.round(moments[wanted] * SAMPLE_RATE).astype(int), voiced)
+        samples = kept(samples, source.hiss, np.round(moments[wanted] * SAMPLE_RATE).astype(int), voiced)
         begin = _CONTEXT * HOP - (OVERLAP if block.start else 0)
         end = (_CONTEXT + block.end - block.start) * HOP + (0 if block.last else OVERLAP)
         cut: NDArray[np.float64] = samples[begin:end]
         return cut
+
+
+class _Source:
+    """What espeak-ng made of a phrase."""
+
+    def __init__(self, samples: NDArray[np.float64], timbre: Timbre) -> None:
+        self.samples = samples
+        self.hiss = coloured(samples, timbre.gain)
+        """With the wanted tilt, for what is kept of it."""
 
 
 def _resampled(reading: Spoken) -> NDArray[np.float64]:

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -42,6 +42,10 @@ class Options(BaseModel):
     """WAV of the voice for calls that bring no style of their own."""
     styles: Path | None = None
     """Shelf of styles by emotion, age and gender; used before `reference`."""
+    style: Literal["emotion", "S_s"] = "emotion"
+    """Where a call's style comes from: the shelf or reference by its emotion, or its own S_s. That needs a
+    disentangler that was taught this model's styles: the rules of the embedded one spread readable controls
+    over as many numbers, which mean something else."""
     device: str = "cpu"
     alpha: float = Field(0.3, ge=0.0, le=1.0)
     """Share of the drawn style in the timbre; the rest is the reference's."""
@@ -97,7 +101,7 @@ class StyleTTS2Backend(SpeechBackend):
         shelf = read_shelf(self._options.styles.expanduser(), width) if self._options.styles else {}
         clip = self._options.reference
         reference = embed(self._model, clip.expanduser()).cpu() if clip else None
-        self._voices = Voices(width, reference, shelf)
+        self._voices = Voices(width, reference, shelf, learned=self._options.style == "S_s")
         if self._voices.empty:
             raise InvalidInput.of(
                 str(self._options.styles), "has no style `neutral/any/any`; add one, or set `reference`"

@@ -38,15 +38,18 @@ class Chosen:
 class Voices:
     """The styles of one model."""
 
-    def __init__(self, width: int, reference: Tensor | None, shelf: dict[str, Tensor]) -> None:
+    def __init__(
+        self, width: int, reference: Tensor | None, shelf: dict[str, Tensor], *, learned: bool = False
+    ) -> None:
         """Takes what is there.
 
         Args:
             width: Values of a style.
             reference: (1, width), for whoever has none of their own.
             shelf: (width,) by `place`.
+            learned: S_s comes from a disentangler that was taught the styles of this model.
         """
-        self._width, self._reference, self._shelf = width, reference, shelf
+        self._width, self._reference, self._shelf, self._learned = width, reference, shelf, learned
 
     @property
     def empty(self) -> bool:
@@ -54,14 +57,14 @@ class Voices:
         return self._reference is None and place(NEUTRAL) not in self._shelf
 
     def choose(self, style: style_pb2.Style, profile: dialogue_pb2.Profile) -> Chosen:
-        """Takes the call's own S_s, else the nearest on the shelf, else the reference.
+        """Takes the call's own S_s where that is learned, else the nearest on the shelf, else the reference.
 
         An S_s of another width is meant for other backends and passed over.
 
         Raises:
             InvalidInput: S_s holds values that are no numbers.
         """
-        for tensor in style.tensors:
+        for tensor in style.tensors if self._learned else ():
             if tensor.name == _TENSOR and (array := to_array(tensor)).size == self._width:
                 values = np.array(array, np.float32).reshape(1, -1)
                 if not np.isfinite(values).all():
