@@ -187,8 +187,9 @@ class _Reader:
         self._next_s = 0.0
 
     def read(self) -> Summary:
-        audio = next(iter(self._container.streams.audio), None)
-        video = next((s for s in self._container.streams.video if not _is_cover(s)), None)
+        # A stream whose codec libav doesn't know has no decoder.
+        audio = next((s for s in self._container.streams.audio if s.codec_context), None)
+        video = next((s for s in self._container.streams.video if s.codec_context and not _is_cover(s)), None)
         if self._header.kind == media_pb2.MEDIA_KIND_AUDIO:
             video = None
             if audio is None:

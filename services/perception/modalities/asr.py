@@ -21,7 +21,7 @@ from services.perception.recording import SAMPLE_RATE, Floats
 MODEL_ID = "pocketsphinx en-us"
 _WORKER = "services.perception.modalities.asr_worker"
 _FRAME_S = 0.01
-_FIRST_S = 2.0
+_FIRST_S = 1.5
 """What is collected of the first stretch before it is searched: the recognizer must know the mean sound."""
 _PEAK = 0.3
 _TIMEOUT_S = 60.0

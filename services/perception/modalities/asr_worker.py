@@ -20,6 +20,7 @@ import signal
 import socket
 import struct
 import sys
+from contextlib import suppress
 
 from pocketsphinx import Decoder
 
@@ -37,7 +38,7 @@ def main() -> None:
     """Answers until standard input ends."""
     # Ctrl-C reaches every process of a terminal; this one ends with its service.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, _reap)
     decoder = Decoder(
         samprate=16000, loglevel="FATAL", cmn="live", maxhmmpf=3000, fwdflat=False, **_LAST_PHONE_BEAMS
     )
@@ -51,6 +52,13 @@ def main() -> None:
                 _serve(decoder, descriptors[0])
                 os._exit(0)
             os.close(descriptors[0])
+
+
+def _reap(*_: object) -> None:
+    """Lets forks that have ended go; their processor time is counted as this process's."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def _serve(decoder: Decoder, descriptor: int) -> None:
