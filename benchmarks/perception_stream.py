@@ -1,9 +1,9 @@
 """How fast perception is, and how much it holds: `python -m benchmarks.perception_stream FILE ...`.
 
 For each recording: the real-time factor of all of the embedded perception once it is warm (processor time of
-the service and its recognizer by length), and, with the recording sent at the speed at
-which it was made, how long the final answer comes after the last part. The recording is first repacked without
-loss into Matroska, which can be read while it grows, and cut to `--seconds`.
+the service and its recognizer by length), and, with the recording sent at the speed at which it was made, how
+long the final answer comes after the last part. The recording is first repacked without loss into Matroska,
+which can be read while it grows, and cut to `--seconds`.
 
 `--hour` streams an hour instead, the recording's sound once a minute and silence in between, as fast as it is
 taken, and watches memory.

@@ -15,6 +15,11 @@ class Modality(StrEnum):
     TEXT = "text"
     SPEECH = "speech"
     FACE = "face"
+    ALL = "all"
+
+
+_FOLDERS = {"text": "empathetic_dialogues", "speech": "speech_emotion", "face": "face_expression"}
+"""Where `all` looks for the data of each net."""
 
 
 @app.callback()
@@ -24,13 +29,17 @@ def _group() -> None:
 
 @app.command("perception")
 def perception(
-    modality: Annotated[Modality, typer.Argument(help="Which net.")],
     data: Annotated[
-        Path, typer.Option("--data", help="Folder of the data set that the weights' card names.")
+        Path,
+        typer.Option("--data", help="Folder of the data set that the card names; for `all`, of all."),
     ],
+    modality: Annotated[Modality, typer.Argument(help="Which net.")] = Modality.ALL,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
 ) -> None:
-    """Train the affect net of one modality."""
+    """Train the nets that judge words, voices and faces, and write them with their cards.
+
+    For `all`, --data holds the folders empathetic_dialogues, speech_emotion and face_expression.
+    """
     import logging
 
     from rich.logging import RichHandler
@@ -38,17 +47,22 @@ def perception(
     from cli.console import err
     from runtime.errors import InvalidInput
 
-    if not data.is_dir():
-        raise InvalidInput.of("--data", f"{data} is no folder", reason="NO_FILE")
+    whole = modality is Modality.ALL
+    folders = {name: data / folder for name, folder in _FOLDERS.items()} if whole else {modality.value: data}
+    for folder in folders.values():
+        if not folder.is_dir():
+            raise InvalidInput.of("--data", f"{folder} is no folder", reason="NO_FILE")
     from services.perception import training
 
     progress = logging.getLogger("services.perception")
     progress.setLevel(logging.INFO)
     progress.addHandler(RichHandler(console=err, show_time=False, show_level=False, show_path=False))
-    with err.status("training"):
-        figures = training.train(modality.value, data, seed=seed)
-    for name, value in figures.items():
-        typer.echo(f"{name:<20} {value:.3f}")
+    for which, folder in folders.items():
+        with err.status(f"training the net of {which}"):
+            figures = training.train(which, folder, seed=seed)
+        typer.echo(f"{which}:")
+        for name, value in figures.items():
+            typer.echo(f"  {name:<20} {value:.3f}")
 
 
 @app.command("coe")
