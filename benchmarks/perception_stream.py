@@ -129,7 +129,7 @@ def _repacked(file: Path, seconds: float) -> tuple[bytes, float]:
         kept = [stream for stream in source.streams if stream.type in ("audio", "video")]
         streams = {stream.index: output.add_stream_from_template(stream) for stream in kept}
         for packet in source.demux():
-            if packet.dts is None or packet.stream.index not in streams:
+            if packet.dts is None or packet.pts is None or packet.stream.index not in streams:
                 continue
             begin = float(packet.pts * packet.time_base)
             if begin >= seconds:
