@@ -16,7 +16,9 @@ from agents.words import content, sentences, spans_of, words
 
 NAME = "response"
 _CANDIDATES = 6
-_OPTIONS = reasoning_pb2.GenerationOptions(max_tokens=40, temperature=0.7, top_p=0.9, no_repeat_ngram=4)
+_OPTIONS = reasoning_pb2.GenerationOptions(max_tokens=40, temperature=0.65, top_p=0.9, no_repeat_ngram=4)
+_PROBABLE = 2.0
+"""Weight of a reply's mean log probability beside its merits: what the model finds odd, is."""
 _WRITTEN = 0.3
 """Most confidence where a sentence that was written beforehand stands in."""
 
@@ -79,7 +81,8 @@ def _best(written: Sequence[Written], context: StepContext, way: str) -> _Candid
         comfort = way == UNSURE or not pleasant(way)
         if not answer.whole or reply_fault(text, context.dialogue, comfort=comfort) or _wrong_side(text, way):
             continue
-        sound.append(_Candidate(text, answer.mean_logprob + _merit(text, context), answer.mean_logprob))
+        merit = _PROBABLE * answer.mean_logprob + _merit(text, context)
+        sound.append(_Candidate(text, merit, answer.mean_logprob))
     return max(sound, key=lambda candidate: candidate.merit, default=None)
 
 
@@ -88,11 +91,11 @@ def _merit(text: str, context: StepContext) -> float:
     cause = context.step("emotion_cause")
     stems = set(content(text))
     newest = stems & set(content(context.dialogue[-1].text))
-    merit = 0.35 * min(len(newest), 2) + 0.5 * speaks_to_person(text)
-    merit += 0.35 * bool(cause and stems & set(content(cause.text)))
+    merit = 0.25 * bool(newest) + 0.4 * speaks_to_person(text)
+    merit += 0.25 * bool(cause and stems & set(content(cause.text)))
     spoken = len(words(text))
     merit -= 0.5 * (spoken < 6) + 0.3 * (spoken > 26)
-    merit += 0.3 * (len(sentences(text)) == 2)
+    merit += 0.3 * (len(sentences(text)) == 2) - 0.15 * ("?" in text)
     before = [said for said in context.dialogue if said.role == "listener"]
     if before:
         merit -= 0.6 * ("?" in text and "?" in before[-1].text)
@@ -117,12 +120,19 @@ def _alike(text: str, before: Sequence[UtteranceData]) -> float:
 
 _GLAD = re.compile(
     r"\b(?:great|awesome|wonderful|congrat\w*|exciting|fun|lovely|amazing|yay|fantastic|enjoy\w*|cool|sweet|joy"
-    r"|good (?:time|place|news|for you|idea|job)|nice|lucky|(?:glad|happy|proud)(?! (?:that )?"
-    r"(?:you(?:'re| are)? (?:told|safe|ok|okay|alright|here|made|got|talk\w*)|nobody|no one|s?he's ok)))\b",
+    r"|(?<!feel )(?<!not )good(?! (?:luck|person))|nice|lucky|(?:glad|happy|proud)(?! (?:that )?"
+    r"(?:you(?:'re| are)? (?:told|safe|ok|okay|alright|here|made it|got (?:home|out|away|the))"
+    r"|nobody|no one|s?he's ok)))\b",
     re.I,
 )
 _ASKS_FEELING = re.compile(r"\bhow (?:do|did|does) (?:you|it|that) (?:make you )?feel\b", re.I)
 """A question that the chain has answered already."""
+_BLAME = re.compile(
+    r"^(?:oh[, ]+|well[, ]+)?(?:that|it)(?:'s| is| was| sounds?) (?:so |very |really )*"
+    r"(?:bad|terrible|awful|horrible)",
+    re.I,
+)
+"""What a person who is ashamed hears as a verdict."""
 _SORRY = re.compile(
     r"\b(?:sorry|awful|terrible|horrible|sad|rough|tough|unfortunate|scary|upset\w*|hurts?|painful|comfort)\b",
     re.I,
@@ -136,6 +146,8 @@ def _wrong_side(text: str, way: str) -> bool:
     glad, sorry = bool(_GLAD.search(text)), bool(_SORRY.search(text))
     if way == UNSURE:
         return glad or sorry
+    if way in ("guilty", "ashamed", "embarrassed") and _BLAME.search(text):
+        return True
     return sorry if pleasant(way) else glad
 
 

@@ -1,5 +1,6 @@
 """What makes an answer nonsense. Each check names the fault, or returns nothing."""
 
+import itertools
 import re
 from collections.abc import Sequence
 
@@ -25,7 +26,7 @@ _KIND_I = re.compile(
 _ADVICE = re.compile(
     r"\b(?:you (?:should|need to|have to|must try|could (?:always|try)|can always|might want|ought)"
     r"|try to|make sure|don't worry|why (?:don't|not) you|have you (?:tried|considered|thought (?:of|about))"
-    r"|maybe you|at least|get over|move on|calm down|just (?:keep|be|do|go|get|try|tell|ask|take|think))\b",
+    r"|(?:get|find|have|buy) (?:a|an|another|some(?:thing|one)) (?:new|better|other)|maybe you|at least|get over|move on|calm down|just (?:keep|be|do|go|get|try|tell|ask|take|think))\b",
     re.I,
 )
 _HARSH = re.compile(
@@ -33,6 +34,7 @@ _HARSH = re.compile(
     r"|shit\w*|fuck\w*|ass|hate you|lazy|ugly)\b",
     re.I,
 )
+_DID_YOU = re.compile(r"\b(?:did|do|have|were|are) you (?:guys |ever |really |just )?(\w+)", re.I)
 _DEATH = re.compile(
     r"\b(?:die[ds]?|death|dead|dying|passed|funeral|killed|suicide|miscarr\w*|sleep|mourn\w*)\b", re.I
 )
@@ -101,7 +103,7 @@ def reply_fault(text: str, dialogue: Sequence[UtteranceData], *, comfort: bool) 
     own = words(text)
     if not 3 <= len(own) <= 36 or len(parts) > 3 or text.count("?") > 1:
         return "is too little or too much"
-    if len({part.lower() for part in parts}) < len(parts) or _repeats(own):
+    if len({_opening(part) for part in parts}) < len(parts) or _repeats(own, 3) or _says_it_twice(parts):
         return "repeats itself"
     if _FIRST & set(words(_KIND_I.sub("", text.replace("’", "'")))):
         return "tells of the listener"
@@ -111,6 +113,8 @@ def reply_fault(text: str, dialogue: Sequence[UtteranceData], *, comfort: bool) 
         return "gives advice"
     if echo := _echo(own, dialogue):
         return echo
+    if _DID_YOU.search(text) and _another_did(text, dialogue):
+        return "takes the person for another"
     if strange := unsupported(text, dialogue, reply=True):
         return f"adds {strange[0]!r}"
     if "your loss" in text.lower() and not any(_DEATH.search(said.text) for said in dialogue):
@@ -123,9 +127,39 @@ def speaks_to_person(text: str) -> bool:
     return bool(_THEM.search(text))
 
 
-def _repeats(own: Sequence[str]) -> bool:
-    grams = [tuple(own[index : index + 4]) for index in range(len(own) - 3)]
+def _repeats(own: Sequence[str], size: int) -> bool:
+    grams = [tuple(own[index : index + size]) for index in range(len(own) - size + 1)]
     return len(set(grams)) < len(grams)
+
+
+def _says_it_twice(parts: Sequence[str]) -> bool:
+    """Whether a sentence holds nothing that the one before did not."""
+    told = [set(content(part)) for part in parts]
+    return any(later and later <= before for before, later in itertools.pairwise(told))
+
+
+def _opening(sentence: str) -> str:
+    """What a sentence begins with: "I'm so glad ..." and "I am glad ..." begin alike."""
+    plain = [
+        word for word in words(sentence.replace("'m", " am")) if word not in ("so", "really", "very", "oh")
+    ]
+    return " ".join(plain[:3])
+
+
+def _another_did(text: str, dialogue: Sequence[UtteranceData]) -> bool:
+    """Whether a question asks the person about a deed that they told of another."""
+    deeds = {stem for match in _DID_YOU.finditer(text) for stem in content(match[1])}
+    told = [words(said.text) for said in dialogue if said.role == "speaker"]
+    for stem in deeds:
+        before = [
+            {"i", "we"} & set(own[max(0, place - 3) : place])
+            for own in told
+            for place, word in enumerate(own)
+            if stem in content(word)
+        ]
+        if before and not any(before):
+            return True
+    return False
 
 
 def _echo(own: Sequence[str], dialogue: Sequence[UtteranceData]) -> str:

@@ -19,6 +19,7 @@ from empatheia.common.v1 import dialogue_pb2
 from empatheia.perception.v1 import perception_pb2
 
 from agents import emotion_cause, empathetic_response, event_scenario, response_goal, user_emotion
+from agents.grounding import unsupported
 from agents.step import Evidence, StepContext, StepResult, UtteranceData
 from runtime.clients.in_process import InProcessTransport
 from runtime.clients.transport import CallKey, Transport
@@ -138,14 +139,29 @@ def page(drawn: list[Sample], chains: list[Chain], source: str, seed: int) -> st
         next(iter(chain.steps[1].distribution)) == sample.emotion
         for sample, chain in zip(drawn, chains, strict=True)
     )
-    firsts = sorted(chain.first_sentence_s for chain in chains)
+    firsts = sorted(chain.first_word_s for chain in chains)
+    steps = [step for chain in chains for step in chain.steps]
+    replies = [step for step in steps if step.name == "response"]
+    strange = sum(
+        bool(unsupported(step.text, sample.dialogue, reply=step.name == "response"))
+        for sample, chain in zip(drawn, chains, strict=True)
+        for step in chain.steps
+        if step.name != "user_emotion"
+    )
     lines = [
         "# Thirty chains, unpicked" if len(drawn) == 30 else f"# {len(drawn)} chains, unpicked",
         "",
         f"Made by `python -m benchmarks.chains {source} --number {len(drawn)} --seed {seed}`: random"
-        " dialogues, cut at random, as they came. Perception read the words alone. "
-        f"Emotion right of 32: {right} of {len(drawn)}. Time from the start of the chain to the first"
-        f" sentence, median: {firsts[len(firsts) // 2]:.1f} s.",
+        " dialogues, cut at random, as they came. Perception read the words alone.",
+        "",
+        f"- Emotion right of 32: {right} of {len(drawn)}.",
+        f"- Replies that were written beforehand: {sum(step.authored for step in replies)} of {len(replies)}."
+        f" Other steps for which the person's own words or a written goal stand in (marked †):"
+        f" {sum(step.authored for step in steps if step not in replies)} of {len(steps) - len(replies)}.",
+        f"- Steps and replies with a word that the dialogue does not support (`agents/grounding.py`):"
+        f" {strange} of {4 * len(chains)}.",
+        "- From the start of the chain to the first word of the reply, median:"
+        f" {firsts[len(firsts) // 2]:.1f} s.",
         "",
     ]
     for number, (sample, done) in enumerate(zip(drawn, chains, strict=True), 1):
@@ -154,7 +170,9 @@ def page(drawn: list[Sample], chains: list[Chain], source: str, seed: int) -> st
         lines += [f"> {names[said.role]}: {' '.join(said.text.split())}  " for said in sample.dialogue] + [""]
         for step in done.steps:
             quoted = f"; “{step.evidence[0].text}”" if step.evidence and step.evidence[0].text else ""
-            lines.append(f"- {step.name.replace('_', ' ')}: {step.text} *({step.confidence:.2f}{quoted})*")
+            mark = "†" if step.authored else ""
+            title = step.name.replace("_", " ")
+            lines.append(f"- {title}{mark}: {step.text} *({step.confidence:.2f}{quoted})*")
         lines.append("")
     return "\n".join(lines)
 
