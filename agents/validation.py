@@ -26,7 +26,8 @@ _KIND_I = re.compile(
 _ADVICE = re.compile(
     r"\b(?:you (?:should|need to|have to|must try|could (?:always|try)|can always|might want|ought)"
     r"|try to|make sure|don't worry|why (?:don't|not) you|have you (?:tried|considered|thought (?:of|about))"
-    r"|(?:get|find|have|buy) (?:a|an|another|some(?:thing|one)) (?:new|better|other)|maybe you|at least|get over|move on|calm down|just (?:keep|be|do|go|get|try|tell|ask|take|think))\b",
+    r"|(?:get|find|have|buy) (?:a|an|another|some(?:thing|one)) (?:new|better|other)"
+    r"|maybe you|at least|get over|move on|calm down|just (?:keep|be|do|go|get|try|tell|ask|take|think))\b",
     re.I,
 )
 _HARSH = re.compile(
