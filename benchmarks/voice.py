@@ -79,6 +79,8 @@ class Sound:
     """With the times used."""
     first_ms: float
     """Wall time to the first block."""
+    first_cpu_ms: float
+    """CPU time of the thread to the first block: what the wall time is on a core of one's own."""
     work_s: float
     """CPU time of the thread, the source included."""
 
@@ -95,13 +97,15 @@ def spoken(text: str, style: Style, seed: int = 1) -> Sound:
     manner = Manner(style_pb2.Style(voice=style.voice_proto()), dialogue_pb2.Profile(), seed, "en-us")
     started, cpu = time.monotonic(), time.thread_time()
     take = voice.speak(segment, manner, threading.Event())
-    blocks, first = [], 0.0
+    blocks: list[NDArray[np.int16]] = []
+    first = first_cpu = 0.0
     for block in take.blocks:
-        first = first or time.monotonic() - started
+        if not blocks:
+            first, first_cpu = time.monotonic() - started, time.thread_time() - cpu
         blocks.append(block)
     work = time.thread_time() - cpu
     samples = np.concatenate(blocks)[: round(take.segment.duration_s * SAMPLE_RATE)] / 32768
-    return Sound(samples, take.segment, 1000 * first, work)
+    return Sound(samples, take.segment, 1000 * first, 1000 * first_cpu, work)
 
 
 def run(progress: Callable[[str], None], *, quick: bool = False) -> dict[str, Any]:
@@ -145,6 +149,7 @@ def _speed(repeats: int = 9) -> dict[str, Any]:
         }
     return {
         "real_time_factor": float(np.median([t.work_s / s for t, s in zip(takes, seconds, strict=True)])),
+        "first_chunk_cpu_ms": float(np.median([take.first_cpu_ms for take in takes])),
         "first_chunk_ms": float(np.median([take.first_ms for take in takes])),
         "first_chunk_ms_worst": max(take.first_ms for take in takes),
         "sessions": sessions,
