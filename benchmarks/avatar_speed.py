@@ -4,7 +4,9 @@ import asyncio
 import statistics
 import time
 from collections.abc import AsyncIterator, Iterable
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import aclosing
+from multiprocessing import get_context
 from threading import Event
 from typing import Any
 
@@ -43,13 +45,58 @@ def speed(backend: DrawnBackend, reply: Reply, avatar: str, size: int) -> dict[s
     return {"wall": spread(wall), "cpu": spread(cpu)}
 
 
-async def live(settings: Settings, reply: Reply, sessions: int, size: int) -> dict[str, Any]:
-    """Feeds voices at the pace of speech to videos side by side.
+def live(settings: Settings, reply: Reply, sessions: int, size: int, replicas: int) -> dict[str, Any]:
+    """Feeds voices at the pace of speech to videos side by side, and measures how soon videos start and stop.
 
     A picture is late if its fragment comes after its own time, when the viewer starts playing at the first
     fragment plus 0.3 s of buffer. `first_fragment_ms` is taken with a voice that comes as fast as it is read,
     as a synthesizer gives it: from the first chunk of voice to the first fragment.
+
+    Args:
+        settings: For the service.
+        reply: What is said.
+        sessions: Videos at the same time, shared out among the replicas.
+        size: Of the pictures.
+        replicas: Processes that draw, as `services.avatar.replicas` would start them.
     """
+    shares = [range(first, sessions, replicas) for first in range(replicas)]
+    with ProcessPoolExecutor(replicas, mp_context=get_context("spawn")) as pool:
+        counts = list(
+            pool.map(_replica, *zip(*((settings, reply, seeds, size) for seeds in shares), strict=True))
+        )
+    return {
+        "sessions": sessions,
+        "replicas": replicas,
+        "fragments": sum(total for total, _ in counts),
+        "late_fragments": sum(late for _, late in counts),
+        **asyncio.run(_starts_and_stops(settings, reply, size)),
+    }
+
+
+def _replica(settings: Settings, reply: Reply, seeds: range, size: int) -> tuple[int, int]:
+    """Serves some sessions in this process: fragments, and how many of them were late."""
+
+    async def all_of_them() -> tuple[int, int]:
+        transport = InProcessTransport({"avatar": AvatarService(settings)})
+        await transport.start()
+        counts = await asyncio.gather(*(_session(transport, reply, seed, size) for seed in seeds))
+        await transport.stop()
+        return sum(total for total, _ in counts), sum(late for _, late in counts)
+
+    return asyncio.run(all_of_them())
+
+
+async def _session(transport: InProcessTransport, reply: Reply, seed: int, size: int) -> tuple[int, int]:
+    arrived: list[tuple[float, float]] = []
+    requests = reply.requests(paced=True, size=size, seed=seed)
+    async for response in transport.stream(RENDER, requests, _KEY):
+        if response.WhichOneof("part") == "chunk":
+            arrived.append((response.chunk.pts_s, time.perf_counter()))
+    origin = arrived[0][1] + 0.3
+    return len(arrived), sum(at > origin + pts_s for pts_s, at in arrived)
+
+
+async def _starts_and_stops(settings: Settings, reply: Reply, size: int) -> dict[str, Any]:
     transport = InProcessTransport({"avatar": AvatarService(settings)})
     await transport.start()
     first: list[float] = []
@@ -68,21 +115,6 @@ async def live(settings: Settings, reply: Reply, sessions: int, size: int) -> di
                 if response.WhichOneof("part") == "chunk":
                     first.append(1000 * (time.perf_counter() - began))
                     break
-    late = total = 0
-
-    async def one(seed: int) -> None:
-        nonlocal late, total
-        starts: list[tuple[float, float]] = []
-        async for response in transport.stream(
-            RENDER, reply.requests(paced=True, size=size, seed=seed), _KEY
-        ):
-            if response.WhichOneof("part") == "chunk":
-                starts.append((response.chunk.pts_s, time.perf_counter()))
-        origin = starts[0][1] + 0.3
-        total += len(starts)
-        late += sum(arrived > origin + pts_s for pts_s, arrived in starts)
-
-    await asyncio.gather(*(one(seed) for seed in range(sessions)))
     stop: list[float] = []
     for seed in range(5):
         got = transport.stream(RENDER, reply.requests(size=size, seed=seed), _KEY)
@@ -92,13 +124,7 @@ async def live(settings: Settings, reply: Reply, sessions: int, size: int) -> di
         await got.aclose()  # type: ignore[attr-defined]
         stop.append(1000 * (time.perf_counter() - asked))
     await transport.stop()
-    return {
-        "sessions": sessions,
-        "fragments": total,
-        "late_fragments": late,
-        "first_fragment_ms": spread(first),
-        "cancel_ms": spread(stop),
-    }
+    return {"first_fragment_ms": spread(first), "cancel_ms": spread(stop)}
 
 
 def spread(values: Iterable[float]) -> dict[str, float]:
