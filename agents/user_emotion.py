@@ -7,7 +7,7 @@ from runtime.chain_of_empathy import FEEL, SAID
 from runtime.emotions import CLASS_OF_LABEL, LABELS
 
 NAME = "user_emotion"
-_WEIGHT_BESIDE_PERCEPTION = 0.3
+_WEIGHT_BESIDE_PERCEPTION = 0.2
 _WEIGHT_ALONE = 1.0
 _UNHEARD = 0.3
 """Most confidence where perception said nothing."""
