@@ -46,6 +46,13 @@ _HEIGHTS, _WIDTH = (80, 80, 70, 70, 80, 80, 70, 70, 70), 150
 """Formants lower and wider than the stock voice's: less nasal."""
 _VOLUME = 50
 """In percent: at 100 the Klatt synthesiser clips."""
+_SETTLING = "a"
+"""Spoken unheard before each text.
+
+The Klatt synthesiser keeps something of what it said last, which shifts sounds by 64 samples and which no
+new start of the library clears; after one and the same sound it is always the same. Of 124 texts after
+others 23 came out otherwise without this, none with it. It takes 0.6 ms.
+"""
 _SHORTEST_PAUSE_S = 0.03
 
 _PRIMARY, _SECONDARY = "ˈ", "ˌ"
@@ -69,6 +76,9 @@ class _Event(ctypes.Structure):
 _Callback = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event)
 )
+
+
+_UNHEARD = _Callback(lambda samples, count, events: 0)
 
 
 @dataclass(frozen=True)
@@ -150,9 +160,8 @@ class Espeak:
             return 0
 
         callback = _Callback(collect)
-        data = text.encode()
         with self._lock:
-            self._library.espeak_SetSynthCallback(callback)
+            self._library.espeak_SetSynthCallback(_UNHEARD)
             file = self._file(voice, formants)
             if self._library.espeak_SetVoiceByFile(str(file).encode()) != _OK:
                 raise RuntimeError(f"espeak-ng can't read the voice {file}")
@@ -163,11 +172,18 @@ class Espeak:
                 (_RANGE, pitch_range),
             ):
                 self._library.espeak_SetParameter(parameter, value, 0)
-            code = self._library.espeak_Synth(data, len(data) + 1, 0, 1, 0, _CHARS_UTF8, None, None)
+            self._synthesise(_SETTLING)
+            self._library.espeak_SetSynthCallback(callback)
+            code = self._synthesise(text)
         if code != _OK:
             raise RuntimeError(f"espeak-ng failed with code {code}")
         samples = np.concatenate(blocks) if blocks else np.zeros(0, np.int16)
         return Spoken(samples, self._sample_rate, _sounds(marks, len(samples), self._sample_rate))
+
+    def _synthesise(self, text: str) -> int:
+        data = text.encode()
+        code: int = self._library.espeak_Synth(data, len(data) + 1, 0, 1, 0, _CHARS_UTF8, None, None)
+        return code
 
     def _file(self, voice: str, formants: float) -> Path:
         """The definition of a voice, written when it is first asked for."""
