@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from cli.options import AsJson, Config, Preset
+from cli.picture import check_picture
 
 if TYPE_CHECKING:
     from empatheia.perception.v1 import perception_pb2
@@ -41,7 +42,7 @@ def perceive(
     settings = settings_of(preset, config)
     data = _read(file, settings.limits.max_media_bytes)
     if output is not None:
-        _check(output)
+        check_picture(output)
     with err.status("loading") as status:
         perception = asyncio.run(_ask(settings, file.name, data, text, status.update))
     if output is not None:
@@ -70,22 +71,6 @@ def _read(file: Path, most: int) -> bytes:
         return file.read_bytes()
     except OSError as error:
         raise InvalidInput.of("FILE", f"{file} can't be read: {error.strerror}", reason="NO_FILE") from error
-
-
-def _check(output: Path) -> None:
-    from importlib.util import find_spec
-
-    from runtime.errors import InvalidInput
-
-    problem = ""
-    if output.suffix.lower() != ".png":
-        problem = f"{output} must end in .png"
-    elif output.is_dir() or not output.parent.is_dir():
-        problem = f"{output} can't be written: {output.parent} must be a folder, and {output.name} no folder"
-    elif find_spec("matplotlib") is None:
-        problem = "drawing needs matplotlib; install it, or leave the option out"
-    if problem:
-        raise InvalidInput.of("--output", problem, reason="BAD_OUTPUT")
 
 
 async def _ask(

@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from cli.picture import check_picture
 
 if TYPE_CHECKING:
     from benchmarks.labelled import Row
@@ -55,17 +56,9 @@ def run(
 def _check(output: Path, modality: str) -> None:
     from runtime.errors import InvalidInput
 
-    problem = ""
     if modality == "asr":
-        problem = "words have no confusion matrix; leave it out"
-    elif output.suffix.lower() != ".png":
-        problem = f"{output} must end in .png"
-    elif output.is_dir() or not output.parent.is_dir():
-        problem = f"{output} can't be written: {output.parent} must be a folder, and {output.name} no folder"
-    elif find_spec("matplotlib") is None:
-        problem = "drawing needs matplotlib; install it, or leave the option out"
-    if problem:
-        raise InvalidInput.of("--output", problem, reason="BAD_OUTPUT")
+        raise InvalidInput.of("--output", "words have no confusion matrix; leave it out", reason="BAD_OUTPUT")
+    check_picture(output)
 
 
 def _held_back(rows: "list[Row]", data: Path, modality: str) -> "list[Row]":
