@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator, Sequence
 
-from empatheia.common.v1 import affect_pb2, dialogue_pb2, media_pb2
+from empatheia.common.v1 import affect_pb2, media_pb2
 from empatheia.perception.v1 import perception_pb2
 from pydantic import BaseModel, ConfigDict
 
+from agents.listening import REFUSALS
 from agents.step import Evidence, ModelRef, UtteranceData
 from agents.turn import Turn
-from runtime.errors import Internal
+from runtime.errors import EmpatheiaError, Internal
 from runtime.media import parts
 from runtime.rpc import PERCEIVE
 
@@ -87,7 +88,10 @@ class PerceptionData(_Data):
 async def perceive(
     turn: Turn, text: str, history: Sequence[UtteranceData], media: Sequence[MediaRef]
 ) -> PerceptionData:
-    """Sends text and recordings to the perception service.
+    """Perceives the newest utterance.
+
+    Where perception has listened while the person spoke, its answer is taken; text and recordings are sent as
+    a whole where it has not, or where that call broke.
 
     Args:
         turn: The turn in progress.
@@ -98,10 +102,30 @@ async def perceive(
     Raises:
         EmpatheiaError: Nothing could be perceived; the message says why.
     """
+    perception = await _listened(turn) or await _sent(turn, text, history, media)
+    turn.emit(perceived=perception)
+    return _data(perception)
+
+
+async def _listened(turn: Turn) -> perception_pb2.Perception | None:
+    if turn.listening is None:
+        return None
+    turn.listening.heard = lambda transcript: turn.emit(transcript=transcript)
+    try:
+        return await turn.listening.result()
+    except REFUSALS:
+        raise
+    except EmpatheiaError:
+        return None
+
+
+async def _sent(
+    turn: Turn, text: str, history: Sequence[UtteranceData], media: Sequence[MediaRef]
+) -> perception_pb2.Perception:
     recordings = [await turn.store.read(turn.turn_id, ref.name) for ref in media]
 
     async def requests() -> AsyncIterator[perception_pb2.PerceiveRequest]:
-        said = [utterance_to_proto(utterance) for utterance in history]
+        said = [utterance.to_proto() for utterance in history]
         start = perception_pb2.PerceiveStart(text=text, history=said)
         yield perception_pb2.PerceiveRequest(start=start)
         for stream_id, (ref, data) in enumerate(zip(media, recordings, strict=True)):
@@ -114,22 +138,11 @@ async def perceive(
             for part in parts(stream_id, header, data):
                 yield perception_pb2.PerceiveRequest(media=part)
 
-    perception: perception_pb2.Perception | None = None
     async for response in turn.transport.stream(PERCEIVE, requests(), turn.key("perceive")):
-        if response.HasField("partial"):
-            turn.emit(transcript=response.partial)
-        else:
-            perception = response.perception
-    if perception is None:
-        raise Internal("perception ended without a result", reason="NO_RESULT", service="perception")
-    turn.emit(perceived=perception)
-    return _data(perception)
-
-
-def utterance_to_proto(utterance: UtteranceData) -> dialogue_pb2.Utterance:
-    """Packs an utterance for the wire."""
-    role = dialogue_pb2.ROLE_SPEAKER if utterance.role == "speaker" else dialogue_pb2.ROLE_LISTENER
-    return dialogue_pb2.Utterance(role=role, text=utterance.text, emotion=utterance.emotion)
+        if response.HasField("perception"):
+            return response.perception
+        turn.emit(transcript=response.partial)
+    raise Internal("perception ended without a result", reason="NO_RESULT", service="perception")
 
 
 def _data(perception: perception_pb2.Perception) -> PerceptionData:

@@ -6,7 +6,7 @@ Everything here is plain data that survives JSON, so that a checkpoint can hold 
 from dataclasses import dataclass, field
 from typing import Literal
 
-from empatheia.common.v1 import affect_pb2, service_pb2
+from empatheia.common.v1 import affect_pb2, dialogue_pb2, service_pb2
 from pydantic import BaseModel, ConfigDict, Field
 
 from runtime.clients.transport import Transport
@@ -129,6 +129,11 @@ class UtteranceData(_Frozen):
     text: str
     emotion: str = ""
     """One of the 32 labels, where an earlier turn found it."""
+
+    def to_proto(self) -> dialogue_pb2.Utterance:
+        """Packs it for the wire."""
+        role = dialogue_pb2.ROLE_SPEAKER if self.role == "speaker" else dialogue_pb2.ROLE_LISTENER
+        return dialogue_pb2.Utterance(role=role, text=self.text, emotion=self.emotion)
 
 
 @dataclass

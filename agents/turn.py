@@ -7,6 +7,7 @@ from typing import Any
 
 from empatheia.dialogue.v1 import dialogue_pb2
 
+from agents.listening import Listening
 from agents.streams import TurnStreams
 from runtime.artifacts import ArtifactStore
 from runtime.clients.transport import CallKey, Transport
@@ -22,6 +23,8 @@ class Turn:
     store: ArtifactStore
     listener: Callable[[dialogue_pb2.TurnEvent], None]
     """Gets every event of the turn as it happens."""
+    listening: Listening | None = None
+    """What has perceived the person while they spoke, in a live conversation."""
     streams: TurnStreams = field(default_factory=TurnStreams)
     text: str = ""
     """Words of the reply that the person was told so far."""

@@ -59,7 +59,7 @@ def speed(backend: EmbeddedBackend, file: Path, seconds: float, repeats: int) ->
         `length_s`; `rtf`, `wall_rtf`: processor and wall time by length, medians; `after_last_ms`: for each
         repeat, from the last part to the answer; `partials`: transcripts that came before.
     """
-    data, length = _repacked(file, seconds)
+    data, length = repacked(file, seconds)
     _perceive(backend, data, length, live=False)
     whole = [_perceive(backend, data, length, live=False) for _ in range(repeats)]
     live = [_perceive(backend, data, length, live=True) for _ in range(repeats)]
@@ -122,7 +122,8 @@ def _perceive(backend: EmbeddedBackend, data: bytes, length_s: float, *, live: b
     return {"wall_s": done - wall, "cpu_s": _cpu_s() - cpu, "after_s": done - last, "partials": partials}
 
 
-def _repacked(file: Path, seconds: float) -> tuple[bytes, float]:
+def repacked(file: Path, seconds: float) -> tuple[bytes, float]:
+    """A recording as Matroska, which can be read while it grows, cut to a length; and how long it is."""
     target = io.BytesIO()
     length = 0.0
     with av.open(str(file)) as source, av.open(target, "w", format="matroska") as output:

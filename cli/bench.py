@@ -56,6 +56,34 @@ def turn(
         _print(result)
 
 
+@app.command("converse")
+def converse(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Recordings with words.")],
+    repeats: Annotated[int, typer.Option("-n", "--repeats", min=1, help="How often each.")] = 5,
+    seconds: Annotated[float, typer.Option(min=1, help="What is kept of each recording.")] = 6.0,
+    preset: Preset = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Time a live conversation: from the last word to what was perceived, and to the first sound."""
+    from benchmarks.converse import run
+    from cli.console import err
+    from cli.options import settings_of
+    from cli.start import ensure_running
+    from runtime.errors import InvalidInput
+
+    for file in files:
+        if not file.is_file():
+            raise InvalidInput.of("FILE", f"there is no file {file}", reason="NO_FILE")
+    settings = ensure_running(settings_of(preset, config), preset, config)
+    with err.status("measuring") as status:
+        result = run(settings, files, seconds, repeats, status.update)
+    if as_json:
+        typer.echo(json.dumps(result, indent=2))
+    else:
+        _print(result)
+
+
 @app.command("avatar")
 def avatar(
     parts: Annotated[

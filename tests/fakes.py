@@ -60,14 +60,33 @@ class Fake(Service):
 class FakePerception(Fake):
     name = "perception"
 
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.media = b""
+        """What the last call brought."""
+        self.kinds: list[int] = []
+        self.history: list[str] = []
+
     async def perceive(
         self, requests: AsyncIterator[perception_pb2.PerceiveRequest], call: Call
     ) -> AsyncIterator[perception_pb2.PerceiveResponse]:
         self.begin("perceive")
-        text, before = "", 0
-        async for request in requests:
-            if request.HasField("start"):
-                text, before = request.start.text, len(request.start.history)
+        text, self.media, self.kinds = "", b"", []
+        try:
+            async for request in requests:
+                if request.HasField("start"):
+                    text, self.history = request.start.text, [said.text for said in request.start.history]
+                text = text or request.end.text
+                if request.media.HasField("header"):
+                    self.kinds.append(request.media.header.kind)
+                if request.media.HasField("chunk"):
+                    self.media += request.media.chunk.data
+                    partial = perception_pb2.Transcript(text=f"heard {len(self.media)} bytes")
+                    yield perception_pb2.PerceiveResponse(partial=partial)
+        except (asyncio.CancelledError, GeneratorExit):
+            self.cancelled += 1
+            raise
+        before = len(self.history)
         text = text or "my dog died last night"
         affect = affect_pb2.Affect(valence=-0.7, arousal=-0.2, confidence=0.8)
         rest = 0.2 / (len(LABELS) - 1)

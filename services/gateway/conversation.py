@@ -1,26 +1,46 @@
 """A live conversation: any number of turns on one stream, each of which the person may interrupt."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, suppress
+from typing import Protocol
 
-from empatheia.common.v1 import content_pb2
+from empatheia.common.v1 import content_pb2, media_pb2
 from empatheia.common.v1 import dialogue_pb2 as common_dialogue_pb2
 from empatheia.dialogue.v1 import dialogue_pb2
+from empatheia.perception.v1 import perception_pb2
 
-from runtime.errors import InvalidInput
+from runtime.errors import EmpatheiaError, InvalidInput
 from runtime.media import MediaAssembler
 from runtime.settings import LimitSettings
+from services.gateway.door import admit_text
+from services.gateway.live import LiveTurn
 
-RunTurn = Callable[[dialogue_pb2.RespondRequest], AsyncGenerator[dialogue_pb2.TurnEvent]]
+RunTurn = Callable[[dialogue_pb2.RespondRequest, LiveTurn | None], AsyncGenerator[dialogue_pb2.TurnEvent]]
+_News = asyncio.Queue[perception_pb2.Transcript | EmpatheiaError | None]
+
+
+class Listen(Protocol):
+    """Begins a turn whose person still speaks."""
+
+    def __call__(
+        self,
+        history: Sequence[common_dialogue_pb2.Utterance],
+        heard: Callable[[perception_pb2.Transcript], None],
+        refused: Callable[[EmpatheiaError], None],
+    ) -> LiveTurn:
+        """See `DialogueService.listen`."""
+        ...
 
 
 class Conversation:
     """Keeps the history of one stream, and runs its turns one after the other."""
 
-    def __init__(self, run_turn: RunTurn, limits: LimitSettings) -> None:
+    def __init__(self, run_turn: RunTurn, listen: Listen, limits: LimitSettings) -> None:
         """Starts without history."""
         self._run_turn = run_turn
+        self._listen = listen
+        self._live: LiveTurn | None = None
         self._limits = limits
         self._history: list[common_dialogue_pb2.Utterance] = []
         self._requests: asyncio.Queue[dialogue_pb2.ConverseRequest | None] = asyncio.Queue(64)
@@ -35,12 +55,26 @@ class Conversation:
         """
         reader = asyncio.create_task(self._read(requests))
         try:
-            while (turn := await self._next_turn()) is not None:
+            while True:
+                news: _News = asyncio.Queue()
+                taking = asyncio.create_task(self._take_turn(news))
+                try:
+                    while (heard := await news.get()) is not None:
+                        if isinstance(heard, EmpatheiaError):
+                            raise heard
+                        yield dialogue_pb2.TurnEvent(transcript=heard)
+                    turn = taking.result()
+                finally:
+                    taking.cancel()
+                    await asyncio.gather(taking, return_exceptions=True)
+                if turn is None:
+                    return
                 async with aclosing(self._answer(turn)) as events:
                     async for event in events:
                         yield event
         finally:
             reader.cancel()
+            await self._hang_up()
             with suppress(asyncio.CancelledError):
                 await reader
 
@@ -48,11 +82,23 @@ class Conversation:
         try:
             async for request in requests:
                 await self._requests.put(request)
-        finally:
+        except Exception:
             await self._requests.put(None)
+            raise
+        await self._requests.put(None)
 
-    async def _next_turn(self) -> dialogue_pb2.RespondRequest | None:
-        """Reads one turn of the person; None when the stream ends."""
+    async def _take_turn(self, news: _News) -> dialogue_pb2.RespondRequest | None:
+        """Reads one turn of the person; None when the stream ends.
+
+        Args:
+            news: Gets the words that are heard meanwhile, or why the recording can't be used; None at last.
+        """
+        try:
+            return await self._next_turn(news)
+        finally:
+            news.put_nowait(None)
+
+    async def _next_turn(self, news: _News) -> dialogue_pb2.RespondRequest | None:
         turn: dialogue_pb2.RespondRequest | None = None
         media = MediaAssembler(self._limits.max_media_bytes)
         while (request := await self._requests.get()) is not None:
@@ -66,17 +112,34 @@ class Conversation:
                 raise InvalidInput.of(kind or "part", "came before the start of a turn", reason="NO_START")
             elif kind == "media":
                 media.add(request.media)
+                if not turn.options.resume_turn_id:
+                    await self._hear(request.media, news)
             elif kind == "end":
                 turn.text = request.end.text
+                if self._live is not None:
+                    await self._live.listening.end(admit_text(turn.text, self._limits))
                 turn.history.extend(self._history)
                 for recording in media.finish():
                     turn.media.add(header=recording.header, data=bytes(recording.data))
                 return turn
         return None
 
+    async def _hear(self, part: media_pb2.MediaPart, news: _News) -> None:
+        """Lets perception listen while the person speaks."""
+        if self._live is None:
+            self._live = self._listen(self._history, news.put_nowait, news.put_nowait)
+        if part.HasField("header") and not part.header.kind:
+            part.header.kind = media_pb2.MEDIA_KIND_AUDIO  # As the door takes it.
+        await self._live.listening.add(part)
+
+    async def _hang_up(self) -> None:
+        if self._live is not None:
+            await self._live.close()
+            self._live = None
+
     async def _answer(self, turn: dialogue_pb2.RespondRequest) -> AsyncGenerator[dialogue_pb2.TurnEvent]:
         said, emotion, reply = turn.text, "", _Heard()
-        events = self._run_turn(turn)
+        events = self._run_turn(turn, self._live)
         interruption = asyncio.create_task(self._interruption())
         listening: set[asyncio.Task[float]] = {interruption}
         try:
@@ -115,6 +178,7 @@ class Conversation:
             interruption.cancel()
             with suppress(asyncio.CancelledError):
                 await interruption
+            await self._hang_up()
 
     async def _interruption(self) -> float:
         """Waits until the person speaks over the reply; how far they had heard it, in seconds."""

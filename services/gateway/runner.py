@@ -11,6 +11,7 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from opentelemetry.trace import Span
 from opentelemetry.util.types import AttributeValue
 
+from agents.listening import Listening
 from agents.turn import Turn
 from graphs.reply import chain_step
 from graphs.state import QueryData, TurnState, update_of
@@ -61,7 +62,12 @@ class TurnRunner:
         return state
 
     async def run(
-        self, query: QueryData, root: Span, *, resumed: TurnState | None = None
+        self,
+        query: QueryData,
+        root: Span,
+        *,
+        listening: Listening | None = None,
+        resumed: TurnState | None = None,
     ) -> AsyncGenerator[dialogue_pb2.TurnEvent]:
         """Runs a turn and yields its events; the last is the reply.
 
@@ -70,6 +76,7 @@ class TurnRunner:
         Args:
             query: What came in.
             root: The turn's span.
+            listening: What has perceived the person while they spoke, if anything has.
             resumed: The last checkpoint, if the turn is to go on from there.
 
         Raises:
@@ -77,7 +84,7 @@ class TurnRunner:
         """
         annotate(root, self._attributes(query))
         events: asyncio.Queue[dialogue_pb2.TurnEvent | None] = asyncio.Queue()
-        turn = Turn(query.turn_id, trace_id(root), self._transport, self._store, events.put_nowait)
+        turn = Turn(query.turn_id, trace_id(root), self._transport, self._store, events.put_nowait, listening)
         started = dialogue_pb2.TurnStarted(
             turn_id=turn.turn_id, trace_id=turn.trace_id, conversation_id=query.conversation_id
         )

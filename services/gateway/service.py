@@ -1,15 +1,18 @@
 """The servicer of the gateway: admits a turn, runs it, tells each step as it happens."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from empatheia.avatar.v1 import avatar_pb2
+from empatheia.common.v1 import dialogue_pb2 as common_dialogue_pb2
 from empatheia.common.v1 import service_pb2
 from empatheia.dialogue.v1 import dialogue_pb2
+from empatheia.perception.v1 import perception_pb2
 
+from agents.listening import Listening
 from agents.perceive import MediaRef
 from graphs.state import ProfileData, QueryData, query_of
 from runtime.artifacts import ArtifactStore, new_turn_id
@@ -19,11 +22,11 @@ from runtime.errors import EmpatheiaError, InvalidInput, UnknownName, is_retryab
 from runtime.hosting.service import Call, Service
 from runtime.rpc import LIST_AVATARS
 from runtime.settings import Settings
-from runtime.telemetry.schema import Attributes, Spans
-from runtime.telemetry.tracing import span, within
+from runtime.telemetry.tracing import within
 from services.gateway.conversation import Conversation
 from services.gateway.door import admit_history, admit_media, admit_text
 from services.gateway.http import build_app
+from services.gateway.live import LiveTurn, begun
 from services.gateway.runner import TurnRunner
 
 if TYPE_CHECKING:
@@ -98,7 +101,7 @@ class DialogueService(Service):
         self, requests: AsyncIterator[dialogue_pb2.ConverseRequest], call: Call
     ) -> AsyncGenerator[dialogue_pb2.ConverseResponse]:
         """Holds a live conversation."""
-        conversation = Conversation(self.turn, self.settings.limits)
+        conversation = Conversation(self.turn, self.listen, self.settings.limits)
         async with aclosing(conversation.run(requests)) as events:
             async for event in events:
                 yield dialogue_pb2.ConverseResponse(event=event)
@@ -109,25 +112,51 @@ class DialogueService(Service):
         """Lists the avatars of the avatar service."""
         return dialogue_pb2.ListAvatarsResponse(avatars=await self._avatars(call.turn_id))
 
-    async def turn(self, request: dialogue_pb2.RespondRequest) -> AsyncGenerator[dialogue_pb2.TurnEvent]:
+    def listen(
+        self,
+        history: Sequence[common_dialogue_pb2.Utterance],
+        heard: Callable[[perception_pb2.Transcript], None],
+        refused: Callable[[EmpatheiaError], None],
+    ) -> LiveTurn:
+        """Begins a turn whose person still speaks: perception listens from now on.
+
+        Args:
+            history: What was said before.
+            heard: See `Listening`.
+            refused: See `Listening`.
+
+        Raises:
+            EmpatheiaError: The history can't be used.
+        """
+        said = admit_history(history, self.settings.limits)
+        return LiveTurn.begin(lambda: Listening(new_turn_id(), self._transport, said, heard, refused))
+
+    async def turn(
+        self, request: dialogue_pb2.RespondRequest, live: LiveTurn | None = None
+    ) -> AsyncGenerator[dialogue_pb2.TurnEvent]:
         """Admits a turn and runs it.
+
+        Args:
+            request: What the person said.
+            live: What has listened to them while they said it, if anything has.
 
         Raises:
             EmpatheiaError: It was refused, or it failed.
         """
-        with span(Spans.TURN, {Attributes.KIND: "AGENT"}, current=False) as root:
+        async with begun(live) as root:
             if request.options.resume_turn_id:
                 state = await self._runner.find(request.options.resume_turn_id)
                 events = self._runner.run(query_of(state), root, resumed=state)
             else:
+                listening = live.listening if live else None
                 with within(root):
-                    query = await self._admit(request)
-                events = self._runner.run(query, root)
+                    query = await self._admit(request, listening.turn_id if listening else new_turn_id())
+                events = self._runner.run(query, root, listening=listening)
             async with aclosing(events):
                 async for event in events:
                     yield event
 
-    async def _admit(self, request: dialogue_pb2.RespondRequest) -> QueryData:
+    async def _admit(self, request: dialogue_pb2.RespondRequest, turn_id: str) -> QueryData:
         limits, options = self.settings.limits, request.options
         text = admit_text(request.text, limits)
         history = admit_history(request.history, limits)
@@ -136,7 +165,6 @@ class DialogueService(Service):
             raise InvalidInput.of(
                 "text", "is empty, and no recording was sent: say something", reason="NOTHING_SAID"
             )
-        turn_id = new_turn_id()
         avatar = await self._choose_avatar(options.avatar_id, turn_id)
         profile = ProfileData(
             age=options.profile.age or avatar.profile.age,

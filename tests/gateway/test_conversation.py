@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 
 import pytest
-from empatheia.common.v1 import content_pb2, dialogue_pb2, media_pb2
+from empatheia.common.v1 import content_pb2, dialogue_pb2
 from empatheia.dialogue.v1 import dialogue_pb2 as gateway_pb2
 from empatheia.perception.v1 import perception_pb2
 
 from runtime.errors import InvalidInput
 from runtime.settings import LimitSettings
 from services.gateway.conversation import Conversation
+from services.gateway.live import LiveTurn
 
 Requests = asyncio.Queue[gateway_pb2.ConverseRequest | None]
 
@@ -23,7 +24,9 @@ class Turns:
         self.cancelled = 0
         self.hang = False
 
-    async def __call__(self, request: gateway_pb2.RespondRequest) -> AsyncGenerator[gateway_pb2.TurnEvent]:
+    async def __call__(
+        self, request: gateway_pb2.RespondRequest, live: LiveTurn | None
+    ) -> AsyncGenerator[gateway_pb2.TurnEvent]:
         self.asked.append(request)
         text = request.text or "heard words"
         yield gateway_pb2.TurnEvent(perceived=perception_pb2.Perception(text=text))
@@ -38,6 +41,14 @@ class Turns:
             self.cancelled += 1
             raise
         yield gateway_pb2.TurnEvent(reply=gateway_pb2.Reply(text="I am sorry", emotion_label="sad"))
+
+
+def deaf(*_: object) -> LiveTurn:
+    raise AssertionError("nobody is to listen")
+
+
+def conversation_of(turns: Turns) -> Conversation:
+    return Conversation(turns, deaf, LimitSettings())
 
 
 def start(**options: str) -> gateway_pb2.ConverseRequest:
@@ -66,7 +77,7 @@ async def live(queue: Requests) -> AsyncIterator[gateway_pb2.ConverseRequest]:
 
 async def test_later_turns_know_what_was_said_and_felt() -> None:
     turns = Turns()
-    conversation = Conversation(turns, LimitSettings())
+    conversation = conversation_of(turns)
     queue: Requests = asyncio.Queue()
     for request in (start(), end("my dog died")):
         queue.put_nowait(request)
@@ -87,7 +98,7 @@ async def test_later_turns_know_what_was_said_and_felt() -> None:
 async def test_speaking_over_the_reply_stops_it_and_keeps_what_was_heard() -> None:
     turns = Turns()
     turns.hang = True
-    conversation = Conversation(turns, LimitSettings())
+    conversation = conversation_of(turns)
     queue: Requests = asyncio.Queue()
     for request in (start(), end("my dog died")):
         queue.put_nowait(request)
@@ -107,22 +118,6 @@ async def test_speaking_over_the_reply_stops_it_and_keeps_what_was_heard() -> No
     assert events[-1].HasField("reply")
 
 
-async def test_media_of_a_turn_is_put_together() -> None:
-    turns = Turns()
-    header = media_pb2.MediaHeader(kind="MEDIA_KIND_AUDIO", file_name="a.wav")
-    pieces = [
-        media_pb2.MediaPart(header=header),
-        media_pb2.MediaPart(chunk=media_pb2.MediaChunk(data=b"RI")),
-        media_pb2.MediaPart(chunk=media_pb2.MediaChunk(data=b"FF", sequence=1)),
-        media_pb2.MediaPart(trailer=media_pb2.MediaTrailer(total_bytes=4)),
-    ]
-    media = [gateway_pb2.ConverseRequest(media=piece) for piece in pieces]
-    conversation = Conversation(turns, LimitSettings())
-    _ = [event async for event in conversation.run(sent(start(), *media, end()))]
-    assert turns.asked[0].media[0].data == b"RIFF"
-    assert turns.asked[0].media[0].header.file_name == "a.wav"
-
-
 @pytest.mark.parametrize(
     ("requests", "says"),
     [
@@ -135,6 +130,6 @@ async def test_what_is_out_of_order_is_refused(
 ) -> None:
     turns = Turns()
     turns.hang = True
-    conversation = Conversation(turns, LimitSettings())
+    conversation = conversation_of(turns)
     with pytest.raises(InvalidInput, match=says):
         _ = [event async for event in conversation.run(sent(*requests))]

@@ -74,7 +74,8 @@ class DialogueServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Converse(self, request_iterator, context):
-        """Holds a live conversation: media as it is recorded, any number of turns, interruptions.
+        """Holds a live conversation: media as it is recorded and perceived as it comes, any number of turns,
+        interruptions.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
