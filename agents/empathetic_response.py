@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from empatheia.reasoning.v1 import reasoning_pb2
 
 from agents.asking import Asking, Written
-from agents.manner import CRISIS, FOREIGN, UNSURE, fitting, manner, open_feeling, pleasant
+from agents.manner import CRISIS, FOREIGN, UNHEARD, UNSURE, fitting, manner, open_feeling, pleasant
 from agents.step import StepContext, StepResult, UtteranceData
 from agents.validation import reply_fault, speaks_to_person
 from agents.words import content, sentences, spans_of, words
@@ -19,6 +19,9 @@ _CANDIDATES = 6
 _OPTIONS = reasoning_pb2.GenerationOptions(max_tokens=40, temperature=0.65, top_p=0.9, no_repeat_ngram=4)
 _PROBABLE = 2.0
 """Weight of a reply's mean log probability beside its merits: what the model finds odd, is."""
+_HEARD = "{heard}"
+"""Where a written sentence repeats the person's words."""
+_MOST_QUOTED = 12
 _WRITTEN = 0.3
 """Most confidence where a sentence that was written beforehand stands in."""
 
@@ -40,7 +43,8 @@ async def write(
     The model writes several replies side by side, each from a seed of its own; what adds to the dialogue,
     gives advice, tells of the listener or sounds glad for the sad is refused, and the best of the rest is
     taken. If none is left, the model tries once more; then plain sentences for the feeling stand in, at low
-    confidence. So they do, always, where the person is in danger or speaks another language.
+    confidence. So they do, always, where the person is in danger, speaks another language, or was hardly
+    understood: then the reply asks again.
 
     Raises:
         EmpatheiaError: The reasoning service failed.
@@ -48,7 +52,7 @@ async def write(
     asking = Asking(context, NAME)
     way = fitting(context)
     best = None
-    if way not in (CRISIS, FOREIGN):
+    if way not in (CRISIS, FOREIGN, UNHEARD):
         for attempt in range(2):
             seeds = [context.seed * 1000 + attempt * _CANDIDATES + rank for rank in range(_CANDIDATES)]
             best = _best(await asking.candidates(_OPTIONS, seeds), context, way)
@@ -62,7 +66,9 @@ async def write(
         piece.evidence("answered to", 0.8) for piece in spans_of(set(content(text)), context.dialogue)[:2]
     ]
     cause = context.step("emotion_cause")
-    if not evidence and cause:
+    if way == UNHEARD and context.unheard:
+        evidence = [context.unheard]
+    elif not evidence and cause:
         evidence = list(cause.evidence[:1])
     confidence = math.exp(best.logprob) if best else _WRITTEN
     return asking.result(" ".join(sentences(text)), evidence, confidence, authored=best is None)
@@ -157,4 +163,6 @@ def _plain(context: StepContext, way: str) -> str:
     chance = random.Random(f"{context.seed} {context.dialogue[-1].text}")
     heard = " ".join(said.text.lower() for said in context.dialogue)
     closings = [line for line in lines.closings if line.lower() not in heard] or list(lines.closings)
-    return f"{chance.choice(lines.plain)} {chance.choice(closings)}"
+    said = context.dialogue[-1].text.split()
+    quoted = " ".join(said[:_MOST_QUOTED]) + ("…" if len(said) > _MOST_QUOTED else "")
+    return f"{chance.choice(lines.plain)} {chance.choice(closings)}".replace(_HEARD, quoted)

@@ -20,6 +20,8 @@ UNSURE = "unsure"
 """Not a feeling: it is not clear enough whether the person is glad or not."""
 FOREIGN = "foreign"
 """Not a feeling: the person speaks a language that is not understood."""
+UNHEARD = "unheard"
+"""Not a feeling: the words were heard too badly to answer them."""
 CRISIS = "crisis"
 """Not a feeling: the person speaks of ending their life or of hurting themselves."""
 
@@ -55,18 +57,20 @@ class Manner:
 
 
 def manner(label: str) -> Manner:
-    """The manner for one of the 32 labels, `UNSURE`, `FOREIGN` or `CRISIS`."""
+    """The manner for one of the 32 labels, `UNSURE`, `UNHEARD`, `FOREIGN` or `CRISIS`."""
     return _manners()[label]
 
 
 def fitting(context: StepContext) -> str:
-    """What to answer to: a label, or `UNSURE`, `FOREIGN` or `CRISIS`.
+    """What to answer to: a label, or `UNSURE`, `UNHEARD`, `FOREIGN` or `CRISIS`.
 
     To be glad for somebody who is sad hurts more than a label that is slightly off. So the side of the
     feeling, pleasant or not, is settled first, by all the probability on it, then the likeliest label there.
     """
     if _DANGER.search(context.dialogue[-1].text):
         return CRISIS
+    if context.unheard:
+        return UNHEARD
     if foreign(context.dialogue[-1].text):
         return FOREIGN
     emotion = context.step("user_emotion")

@@ -13,6 +13,8 @@ from runtime.errors import EmpatheiaError, Internal
 from runtime.media import parts
 from runtime.rpc import PERCEIVE
 
+_HEARD_WELL = 0.5
+"""Mean confidence of the words under which the reply asks again instead of answering them."""
 _CLEAR = 0.3
 """Confidence below which a voice or a face is not worth telling the reasoner of."""
 
@@ -73,6 +75,13 @@ class PerceptionData(_Data):
             if m.present and m.modality in seen and m.confidence >= _CLEAR
         ]
         return told + [f"{conflict[0].upper()}{conflict[1:]}." for conflict in self.conflicts]
+
+    def unheard(self) -> Evidence | None:
+        """Why the words may be wrong; None if they were typed, or heard well."""
+        if not self.transcript or self.text != self.transcript or self.transcript_confidence >= _HEARD_WELL:
+            return None
+        note = f"the words were hard to make out (confidence {self.transcript_confidence:.2f})"
+        return Evidence(kind="audio", note=note, weight=1.0, utterance=None, start=0.0, end=self.audio_s)
 
     def affect(self) -> affect_pb2.Affect:
         """The fused affect for the wire."""

@@ -7,7 +7,7 @@ import re
 from empatheia.reasoning.v1 import reasoning_pb2
 
 from agents.asking import Asking
-from agents.manner import CRISIS, fitting, manner
+from agents.manner import CRISIS, UNHEARD, fitting, manner
 from agents.step import StepContext, StepResult
 from agents.validation import step_fault
 
@@ -22,8 +22,8 @@ _WRITTEN = 0.3
 async def conclude(context: StepContext) -> StepResult:
     """Says in a few words what the reply is to do for the person.
 
-    If the model's answer is nonsense twice, and always where the person is in danger, a goal that was written
-    for the feeling stands in.
+    If the model's answer is nonsense twice, and always where the person is in danger or was hardly heard, a
+    goal that was written for it stands in.
 
     Raises:
         EmpatheiaError: The reasoning service failed.
@@ -32,7 +32,9 @@ async def conclude(context: StepContext) -> StepResult:
     cause = context.step("emotion_cause")
     evidence = list(cause.evidence[:1]) if cause else []
     way = fitting(context)
-    if way != CRISIS:
+    if way == UNHEARD and context.unheard:
+        evidence = [context.unheard]
+    elif way != CRISIS:
         answer = await asking.write(_OPTIONS)
         if step_fault(answer.text, context.dialogue, most_words=_MOST_WORDS):
             answer = (await asking.candidates(_AGAIN, [context.seed + 1]))[0]

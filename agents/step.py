@@ -149,6 +149,8 @@ class StepContext:
     """What was heard and seen, one sentence each."""
     labels: dict[str, float] = field(default_factory=dict)
     """Perception's fused distribution over the 32 labels; may be empty."""
+    unheard: Evidence | None = None
+    """Why the newest words, which were heard and not typed, may be wrong; None if they are clear."""
     perceived_evidence: list[Evidence] = field(default_factory=list)
     """What perception's judgement rests on."""
     steps: list[StepResult] = field(default_factory=list)

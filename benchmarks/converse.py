@@ -139,5 +139,6 @@ def _summed_up(times: list[_Times]) -> dict[str, Any]:
     for name, event in (("perceived_ms", "perceived"), ("first_audio_ms", "audio")):
         seen = sorted(one.seen[event] for one in times if event in one.seen)
         if seen:
-            summary[name] = {"median": statistics.median(seen), "min": seen[0], "max": seen[-1]}
+            ordered = {"median": statistics.median(seen), "min": seen[0], "max": seen[-1]}
+            summary[name] = {which: round(value) for which, value in ordered.items()}
     return summary

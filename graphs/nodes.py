@@ -233,6 +233,7 @@ def _context(state: TurnState, turn: Turn) -> StepContext:
         dialogue=[*query.history, UtteranceData(role="speaker", text=perception.text)],
         observations=perception.observations(),
         labels=perception.labels,
+        unheard=perception.unheard(),
         perceived_evidence=perception.evidence,
         steps=list(so_far.chain.values()),
     )

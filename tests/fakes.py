@@ -64,6 +64,8 @@ class FakePerception(Fake):
         super().__init__(settings)
         self.media = b""
         """What the last call brought."""
+        self.clearness = 0.9
+        """How sure it is of words that it heard."""
         self.kinds: list[int] = []
         self.history: list[str] = []
 
@@ -87,6 +89,9 @@ class FakePerception(Fake):
             self.cancelled += 1
             raise
         before = len(self.history)
+        heard = perception_pb2.Transcript()
+        if self.media and not text:
+            heard = perception_pb2.Transcript(text="my dog died last night", confidence=self.clearness)
         text = text or "my dog died last night"
         affect = affect_pb2.Affect(valence=-0.7, arousal=-0.2, confidence=0.8)
         rest = 0.2 / (len(LABELS) - 1)
@@ -95,7 +100,7 @@ class FakePerception(Fake):
         affect.classes.entries.add(label="sad", probability=1.0)
         span = affect_pb2.TextSpan(utterance=before, start=0, end=len(text), text=text)
         affect.evidence.add(text=span, note="a loss", weight=1.0)
-        perception = perception_pb2.Perception(text=text, affect=affect)
+        perception = perception_pb2.Perception(text=text, affect=affect, transcript=heard, audio_s=1)
         perception.modalities.add(modality="text", present=True, affect=affect, model=MODEL)
         yield perception_pb2.PerceiveResponse(perception=perception)
 

@@ -13,6 +13,8 @@ _SUBJECT = {"text": "the words say", "speech": "the voice says", "face": "the fa
 _MIN_STRENGTH = 0.4
 _MIN_CONFIDENCE = 0.25
 _MOST_EVIDENCE = 2
+_MOST_QUOTED = 8
+"""Words of a quotation; longer ones are cut."""
 
 
 def fuse(judgements: Mapping[str, Judgement]) -> affect_pb2.Affect:
@@ -64,12 +66,27 @@ def conflicts(judgements: Mapping[str, Judgement]) -> list[perception_pb2.Confli
             perception_pb2.Conflict(
                 first=first,
                 second=second,
-                description=f"{_SUBJECT[first]} {one.word}, {_SUBJECT[second]} {other.word}",
+                description=f"{_sentence(first, one)}, {_sentence(second, other)}",
                 strength=strength,
                 evidence=[*one.evidence[:_MOST_EVIDENCE], *other.evidence[:_MOST_EVIDENCE]],
             )
         )
     return sorted(found, key=lambda conflict: -conflict.strength)
+
+
+def _sentence(name: str, judgement: Judgement) -> str:
+    """What a modality says, with the words or the seconds that it rests on most."""
+    said = f"{_SUBJECT[name]} {judgement.word}"
+    quoted = next((e.text.text.split() for e in judgement.evidence if e.text.text), None)
+    if quoted:
+        cut = "…" if len(quoted) > _MOST_QUOTED else ""
+        return f'{said} ("{" ".join(quoted[:_MOST_QUOTED])}{cut}")'
+    spans = [getattr(e, kind) for e in judgement.evidence for kind in ("audio", "face") if e.HasField(kind)]
+    if not spans:
+        return said
+    # Beside the stretch that speaks most for it there may be the utterance as a whole.
+    shortest = min(spans, key=lambda span: span.end_s - span.start_s)
+    return f"{said} ({shortest.start_s:.1f}-{shortest.end_s:.1f} s)"
 
 
 def _top(judgement: Judgement) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.manner import CRISIS, FOREIGN, UNSURE, fitting, manner
+from agents.manner import CRISIS, FOREIGN, UNHEARD, UNSURE, fitting, manner
 from agents.step import StepContext, UtteranceData
 from runtime.emotions import LABELS
 from tests.agents.fakes import FakeTransport
@@ -50,7 +50,7 @@ def test_a_figure_of_speech_is_none(text: str) -> None:
 
 
 def test_every_label_has_a_manner() -> None:
-    for label in (*LABELS, UNSURE, FOREIGN, CRISIS):
+    for label in (*LABELS, UNSURE, UNHEARD, FOREIGN, CRISIS):
         assert manner(label).goals
         assert manner(label).plain
         assert manner(label).closings

@@ -172,3 +172,16 @@ async def test_the_next_turn_is_listened_to_anew(gateway: DialogueService, syste
     assert replies == 2
     assert system.perception.calls["perceive"] == 2
     assert system.perception.history == ["my dog died last night", CHAIN_TEXTS["response"]]
+
+
+@pytest.mark.parametrize(
+    ("clearness", "typed", "asks"), [(0.3, "", True), (0.8, "", False), (0.3, "hi", False)]
+)
+async def test_unsure_words_are_asked_for_again(
+    gateway: DialogueService, system: FakeSystem, clearness: float, typed: str, asks: bool
+) -> None:
+    system.perception.clearness = clearness
+    reply = (await talk(gateway, *WHOLE[:-1], end(typed)))[-1].reply
+    assert ("“my dog died last night”" in reply.text) == asks
+    notes = [evidence.note for evidence in reply.chain[-1].evidence]
+    assert any("confidence 0.30" in note for note in notes) == asks

@@ -1,5 +1,6 @@
 """The parts that need no model: fusion, conflicts, networks, speech activity."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,11 @@ def sure(klass: str, share: float = 0.9, reliability: float = 0.5, **more) -> Ju
     classes = {k: share if k == klass else (1 - share) / 6 for k in CLASSES}
     evidence = affect_pb2.Evidence(audio=affect_pb2.TimeSpan(start_s=1, end_s=2))
     return Judgement(spread(classes), (evidence,), reliability, word=klass, **more)
+
+
+def worded(text: str) -> Judgement:
+    words = affect_pb2.Evidence(text=affect_pb2.TextSpan(text=text, end=len(text)))
+    return replace(sure("happy"), evidence=(words,))
 
 
 def classes_of(affect: affect_pb2.Affect) -> dict[str, float]:
@@ -63,10 +69,19 @@ def test_misheard_words_weigh_less() -> None:
 
 
 def test_conflict_is_named_with_its_evidence() -> None:
-    (conflict,) = fusion.conflicts({"text": sure("happy"), "speech": sure("sad")})
-    assert conflict.description == "the words say happy, the voice says sad"
+    (conflict,) = fusion.conflicts({"text": worded("I'm fine"), "speech": sure("sad")})
+    assert conflict.description == 'the words say happy ("I\'m fine"), the voice says sad (1.0-2.0 s)'
     assert conflict.strength == pytest.approx(0.9 - 0.1 / 6)
     assert len(conflict.evidence) == 2
+
+
+def test_long_words_are_cut_and_the_shortest_seconds_are_named() -> None:
+    whole = affect_pb2.Evidence(face=affect_pb2.TimeSpan(start_s=0, end_s=9))
+    clearest = affect_pb2.Evidence(face=affect_pb2.TimeSpan(start_s=3.04, end_s=4.5))
+    face = replace(sure("angry"), evidence=(whole, clearest))
+    (conflict,) = fusion.conflicts({"text": worded("a b c d e f g h i"), "face": face})
+    assert '("a b c d e f g h…")' in conflict.description
+    assert conflict.description.endswith("the face says angry (3.0-4.5 s)")
 
 
 @pytest.mark.parametrize(
