@@ -40,7 +40,7 @@ def run(
         settings: Backends of synchronizer and speech.
         parts: Some of `PARTS`.
         minutes: Length of the long reply.
-        sessions: Live videos at the same time, drawn by a process for each core.
+        sessions: Live videos at the same time, drawn by as many replicas as the settings name.
         size: Of the pictures whose speed is measured.
         progress: Told what is being done.
 
@@ -61,8 +61,7 @@ def run(
         result["speed"] = {key.id: speed(backend, reply, key.id, size) for key in backend.avatars()}
     if "live" in parts:
         progress(f"{sessions} live videos")
-        replicas = min(sessions, os.cpu_count() or 1)
-        result["live"] = live(settings, reply, sessions, size, replicas)
+        result["live"] = live(settings, reply, sessions, size)
     if "emotions" in parts:
         styles = {name: manner.face_proto() for name, manner in PORTRAYALS.items()}
         result["emotions"] = told_apart(reply, styles, {"full": 1.0, "intensity 0.6": 0.6}, progress)

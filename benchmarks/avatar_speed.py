@@ -45,7 +45,7 @@ def speed(backend: DrawnBackend, reply: Reply, avatar: str, size: int) -> dict[s
     return {"wall": spread(wall), "cpu": spread(cpu)}
 
 
-def live(settings: Settings, reply: Reply, sessions: int, size: int, replicas: int) -> dict[str, Any]:
+def live(settings: Settings, reply: Reply, sessions: int, size: int) -> dict[str, Any]:
     """Feeds voices at the pace of speech to videos side by side, and measures how soon videos start and stop.
 
     A picture is late if its fragment comes after its own time, when the viewer starts playing at the first
@@ -53,12 +53,12 @@ def live(settings: Settings, reply: Reply, sessions: int, size: int, replicas: i
     as a synthesizer gives it: from the first chunk of voice to the first fragment.
 
     Args:
-        settings: For the service.
+        settings: For the service; its replicas are processes, as `empatheia up` starts them.
         reply: What is said.
         sessions: Videos at the same time, shared out among the replicas.
         size: Of the pictures.
-        replicas: Processes that draw, as `services.avatar.replicas` would start them.
     """
+    replicas = min(sessions, settings.service("avatar").replicas)
     shares = [range(first, sessions, replicas) for first in range(replicas)]
     with ProcessPoolExecutor(replicas, mp_context=get_context("spawn")) as pool:
         counts = list(

@@ -81,6 +81,8 @@ class Mp4Encoder:
         }
         self._audio = self._container.add_stream("aac", rate=sample_rate, layout="mono")
         self._audio.bit_rate = 64000 if sample_rate >= 16000 else 32000
+        # A quarter of the work of FFmpeg's usual search, and as good for one voice at this rate.
+        self._audio.options = {"aac_coder": "fast"}
         self._video.codec_context.open()
         self._frames = 0
         self._samples = 0

@@ -59,15 +59,14 @@ class BrowPainter:
         at = self._along * (len(line) - 1)
         low = at.astype(int)
         part = (at - low)[:, None]
-
-        def pick(values: Points) -> Points:
-            return np.asarray(values[low] * (1 - part) + values[low + 1] * part)
-
-        root = pick(line) + pick(normal) * (pick(thick[:, None]) * self._across[:, None])
+        ridge = np.column_stack([line, normal, tangent, thick])
+        ridge = ridge[low] * (1 - part) + ridge[low + 1] * part
+        middle, up, onward, wide = ridge[:, :2], ridge[:, 2:4], ridge[:, 4:6], ridge[:, 6:]
+        root = middle + up * wide * self._across[:, None]
         # Hairs stand up at the inner end and lie down towards the outer one.
         rise = np.clip(0.75 - 1.5 * self._along, -0.3, 1.0)[:, None] + self._lean[:, None]
         rise = rise - 0.35 * self._across[:, None]
-        way = pick(tangent) * (1 - 0.4 * np.abs(rise)) + pick(normal) * rise * 0.8
+        way = onward * (1 - 0.4 * np.abs(rise)) + up * rise * 0.8
         tip = root + way * (6.4 * self._length * (0.7 + 0.3 * self._weight))[:, None]
         far = self._shape.depth(root) + 3
         hairs = skia.Path()

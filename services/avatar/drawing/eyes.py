@@ -92,11 +92,9 @@ class EyePainter:
         scale = view.scale
         centre = np.array([side * self._shape.eye_x, 0.0])
 
-        def put(p: Points) -> Points:
-            far = np.abs(p[:, 0]) - self._shape.eye_x
-            return view(p, 64 - 0.22 * np.clip(far, -20, 30))
-
-        upper, lower, crease = put(lids.upper), put(lids.lower), put(lids.crease)
+        edges = np.stack([lids.upper, lids.lower, lids.crease])
+        far = np.abs(edges[..., 0]) - self._shape.eye_x
+        upper, lower, crease = view(edges, 64 - 0.22 * np.clip(far, -20, 30))
         hole = path(np.concatenate([upper, lower[::-1]]))
         if lids.opening > 0.06:
             target.save()

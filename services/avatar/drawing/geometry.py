@@ -143,8 +143,12 @@ class View:
         turn = np.array([[cos(yaw), 0, sin(yaw)], [0, 1, 0], [-sin(yaw), 0, cos(yaw)]])
         nod = np.array([[1, 0, 0], [0, cos(pitch), -sin(pitch)], [0, sin(pitch), cos(pitch)]])
         tilt = np.array([[cos(roll), -sin(roll), 0], [sin(roll), cos(roll), 0], [0, 0, 1]])
-        self._rotation = tilt @ nod @ turn
-        self._home = _PIVOT[:2] + CENTRE - (0, 1.2 * pose.breath)
+        rotation = tilt @ nod @ turn
+        # The picture of the resting head is painted without perspective: only the difference counts.
+        rotation[2] = (rotation[2] - (0, 0, 1)) / _CAMERA
+        rotation[:2] *= scale
+        self._flat, self._deep = np.ascontiguousarray(rotation[:, :2].T), rotation[:, 2]
+        self._home = (_PIVOT[:2] + CENTRE - (0, 1.2 * pose.breath)) * scale
         self.scale = scale
 
     def __call__(self, p: Points, depth: NDArray[np.float64] | float) -> Points:
@@ -157,14 +161,9 @@ class View:
         Returns:
             Points of the picture in pixels, shape as `p`.
         """
-        r = self._rotation
-        x, y, z = p[..., 0] - _PIVOT[0], p[..., 1] - _PIVOT[1], depth - _PIVOT[2]
-        # The picture of the resting head is painted without perspective: only the difference counts.
-        grown = 1 + (r[2, 0] * x + r[2, 1] * y + (r[2, 2] - 1) * z) / _CAMERA
-        out = np.empty(p.shape)
-        out[..., 0] = (r[0, 0] * x + r[0, 1] * y + r[0, 2] * z) * grown + self._home[0]
-        out[..., 1] = (r[1, 0] * x + r[1, 1] * y + r[1, 2] * z) * grown + self._home[1]
-        out *= self.scale
+        near = np.asarray(depth - _PIVOT[2])[..., None]
+        turned = (p - _PIVOT[:2]) @ self._flat + near * self._deep
+        out: Points = turned[..., :2] * (1 + turned[..., 2:]) + self._home
         return out
 
 

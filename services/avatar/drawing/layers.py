@@ -16,8 +16,6 @@ _GRID = 16.0
 _EDGE = 4
 """Pixels of the picture that are made around where a layer's rim goes."""
 
-_NO_SECOND_MAP = np.zeros(0, np.float32)
-
 
 class Layer:
     """Part of the head, painted at rest in head space."""
@@ -100,18 +98,14 @@ class Layer:
         source = wanted / self._scale - CENTRE
         for _ in range(2):
             source += (wanted - forward(source)) / self._scale
-        way = ((source - self._corner) * self._step - (wanted - low)).astype(np.float32)
-        ways = room.ways[: rows * columns * cell * cell * 2].reshape(rows * cell, columns * cell, 2)
-        cv2.resize(way, (columns * cell, rows * cell), dst=ways, interpolation=cv2.INTER_LINEAR)
+        way = ((source - self._corner) * self._step - 0.5).astype(np.float32)
+        ways = room.ways[:, : rows * columns * cell * cell].reshape(2, rows * cell, columns * cell)
+        for axis in (0, 1):
+            cv2.resize(way[..., axis], (columns * cell, rows * cell), dst=ways[axis])
+        across, down = ways[:, cell : cell + height, cell : cell + width]
         bent = room.pixels[: width * height * 4].reshape(height, width, 4)
-        cv2.remap(
-            self.pixels,
-            ways[cell : cell + height, cell : cell + width],
-            _NO_SECOND_MAP,
-            cv2.INTER_LINEAR | cv2.WARP_RELATIVE_MAP,
-            dst=bent,
-            borderMode=cv2.BORDER_CONSTANT,
-        )
+        # Two maps take half the time of one with two channels.
+        cv2.remap(self.pixels, across, down, cv2.INTER_LINEAR, dst=bent, borderMode=cv2.BORDER_CONSTANT)
         target.drawImage(image(bent), *low.tolist())
 
 
@@ -122,5 +116,5 @@ class Room:
         """Makes room for pictures of some width and height."""
         self.size = size
         self.pixels = np.zeros(size * size * 4, np.uint8)
-        self.ways = np.zeros((size + 4 * round(_GRID * size / FRAME) + 8) ** 2 * 2, np.float32)
-        """For each pixel, how far from its own place in the layer it comes."""
+        self.ways = np.zeros((2, (size + 4 * round(_GRID * size / FRAME) + 8) ** 2), np.float32)
+        """For each pixel, where in the layer it comes from: across, and down."""

@@ -118,9 +118,8 @@ class MouthPainter:
         def put(p: Points) -> Points:
             return view(p, self._shape.depth(p) + 4)
 
-        outer_up, inner_up, inner_low, outer_low = (
-            put(line) for line in (lines.outer_upper, lines.inner_upper, lines.inner_lower, lines.outer_lower)
-        )
+        edges = (lines.outer_upper, lines.inner_upper, lines.inner_lower, lines.outer_lower)
+        outer_up, inner_up, inner_low, outer_low = put(np.stack(edges))
         self._under(target, outer_low, scale)
         if lines.gap > 0.7:
             hole = np.concatenate([inner_up - (0, 0.6 * scale), (inner_low + at(0, 0.6 * scale))[::-1]])
