@@ -17,12 +17,13 @@ from benchmarks.av_offset import read
 from benchmarks.avatar_emotions import told_apart
 from benchmarks.avatar_speed import live, speed
 from benchmarks.avatar_sync import film, sync
+from benchmarks.avatar_words import lips
 from benchmarks.spoken_reply import speak
 from runtime.settings import Settings
 from services.avatar.backends.drawn import DrawnBackend
 from services.disentangler.tables import PORTRAYALS
 
-PARTS = ("speed", "live", "emotions", "sync")
+PARTS = ("speed", "live", "emotions", "words", "sync")
 """What can be measured, in this order."""
 
 
@@ -32,6 +33,7 @@ def run(
     minutes: float,
     sessions: int,
     size: int,
+    clips: Path | None,
     progress: Callable[[str], None],
 ) -> dict[str, Any]:
     """Measures videos and speed.
@@ -42,6 +44,7 @@ def run(
         minutes: Length of the long reply.
         sessions: Live videos at the same time, drawn by as many replicas as the settings name.
         size: Of the pictures whose speed is measured.
+        clips: Recordings whose words are known, to show them too; see `avatar_words.lips`.
         progress: Told what is being done.
 
     Returns:
@@ -65,6 +68,8 @@ def run(
     if "emotions" in parts:
         styles = {name: manner.face_proto() for name, manner in PORTRAYALS.items()}
         result["emotions"] = told_apart(reply, styles, {"full": 1.0, "intensity 0.6": 0.6}, progress)
+    if "words" in parts:
+        result["words"] = lips(settings, reply, clips, progress)
     if "sync" in parts:
         progress(f"{minutes:g} minutes of speech")
         long = reply.repeated(60 * minutes)

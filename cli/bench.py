@@ -88,11 +88,15 @@ def converse(
 def avatar(
     parts: Annotated[
         Optional[list[str]],  # noqa: UP045 - Typer reads it at run time
-        typer.Option("--part", help="speed, live, emotions or sync; may be given several times."),
+        typer.Option("--part", help="speed, live, emotions, words or sync; may be repeated."),
     ] = None,
     minutes: Annotated[float, typer.Option(min=0.5, max=29, help="Length of the long reply.")] = 10.0,
     sessions: Annotated[int, typer.Option(min=1, help="Live videos at the same time.")] = 4,
     size: Annotated[int, typer.Option(help="Of the pictures whose speed is measured.")] = 512,
+    clips: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--clips", help="Folder of recordings with transcripts.csv (key|words), for `words`."),
+    ] = None,
     preset: Preset = None,
     config: Config = None,
     as_json: AsJson = False,
@@ -104,7 +108,7 @@ def avatar(
 
     with err.status("measuring") as status:
         wanted = tuple(parts) if parts else PARTS
-        result = run(settings_of(preset, config), wanted, minutes, sessions, size, status.update)
+        result = run(settings_of(preset, config), wanted, minutes, sessions, size, clips, status.update)
     if as_json:
         typer.echo(json.dumps(result, indent=2))
     else:

@@ -1,7 +1,7 @@
 """`empatheia render`: a face that speaks a recorded voice."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +12,7 @@ from cli.options import Config, Preset
 
 if TYPE_CHECKING:
     import numpy as np
-    from empatheia.common.v1 import style_pb2
+    from empatheia.common.v1 import content_pb2, style_pb2
     from numpy.typing import NDArray
 
     from runtime.settings import Settings
@@ -34,15 +34,21 @@ def render(
     size: Annotated[int, typer.Option(help="Width and height; 0 is the usual.")] = 0,
     seed: Annotated[int, typer.Option(help="Same seed, same video.")] = 0,
     listening: Annotated[bool, typer.Option("--listening", help="The face listens to the voice.")] = False,
+    text: Annotated[str, typer.Option(help="What the voice says, word for word; heard if left out.")] = "",
+    hear: Annotated[
+        bool, typer.Option("--hear/--no-hear", help="Or let the mouth follow the loudness alone.")
+    ] = True,
     preset: Preset = None,
     config: Config = None,
 ) -> None:
     """Show a face speaking a recorded voice, or listening to it; needs no running system.
 
-    The mouth follows the voice's loudness: which sounds are spoken is not known here.
+    The mouth makes the sounds of the words, given with --text or else heard (English).
     """
     from cli.avatars import with_profile
+    from cli.console import err
     from cli.options import settings_of
+    from cli.said import Said, said
 
     voice = read_voice(audio)
     style = style_of(emotion, intensity)
@@ -51,8 +57,17 @@ def render(
 
         raise InvalidInput.of("--output", f"there is no folder {output.parent}", reason="NO_FOLDER")
     settings, key = with_profile(settings_of(preset, config), avatar)
-    asyncio.run(write(settings, voice, style, output, key, size, seed, listening=listening))
+    with err.status("drawing") as status:
+        words = Said([], "the loudness alone")
+        if not listening and (hear or text):
+            words = said(voice, RATE, text, status.update)
+            status.update("drawing")
+        asyncio.run(
+            write(settings, voice, style, output, key, size, seed, words.segments, listening=listening)
+        )
     typer.echo(f"{output}  {len(voice) / RATE:.1f} s of voice, synthetic (the file's metadata says so)")
+    if not listening:
+        typer.echo(f"The mouth follows {words.how}.")
 
 
 def style_of(emotion: str, intensity: float) -> "style_pb2.Style":
@@ -116,6 +131,7 @@ async def write(
     avatar: str = "",
     size: int = 0,
     seed: int = 0,
+    segments: "Sequence[content_pb2.ContentSegment]" = (),
     *,
     listening: bool = False,
 ) -> None:
@@ -133,6 +149,8 @@ async def write(
                 avatar_id=avatar, style=style, seed=seed, sample_rate=RATE, size=size
             )
         )
+        for segment in segments:
+            yield avatar_pb2.RenderRequest(spoken=segment)
         for first in range(0, len(voice), RATE // 5):
             data = voice[first : first + RATE // 5].astype("<i2").tobytes()
             chunk = avatar_pb2.VoiceChunk(data=data, pts_s=first / RATE)

@@ -6,7 +6,9 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
+from cli.said import said
 from runtime.errors import EmpatheiaError, InvalidInput, UnknownName
+from runtime.espeak import espeak
 from services.avatar.profiles.schema import FOLDER
 
 
@@ -55,6 +57,39 @@ def test_refuses_and_leaves_nothing(runner, tmp_path, voice, kind, wrong, words)
     assert isinstance(result.exception, kind)
     assert words in result.exception.message
     assert {path.name for path in tmp_path.iterdir()} <= {"voice.wav", "home"}
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ([], "words as heard: "),
+        (["--text", "My baby bakes."], "the 3 words of the text"),
+        (["--no-hear"], "the loudness alone"),
+    ],
+)
+def test_says_what_the_mouth_follows(runner, tmp_path, given, words):
+    spoken = espeak().speak("My baby bakes.")
+    path = tmp_path / "spoken.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, spoken.sample_rate, 0, "NONE", ""))
+        file.writeframes(spoken.samples.astype("<i2").tobytes())
+    out = ["-o", str(tmp_path / "out.mp4"), "--size", "64"]
+    result = runner.invoke(app, ["render", "--audio", str(path), *out, *given])
+    assert result.exit_code == 0, result.output
+    assert words in result.output
+    if "--text" in given:
+        other = ["--text", "Something else altogether, and at much too great a length for the time there is."]
+        assert isinstance(
+            runner.invoke(app, ["render", "--audio", str(path), *out, *other]).exception, InvalidInput
+        )
+
+
+def test_the_words_of_the_text_close_the_lips():
+    spoken = espeak().speak("My baby bakes.")
+    found = said(spoken.samples, spoken.sample_rate, "My baby bakes.")
+    shut = [shape for part in found.segments for shape in part.visemes if shape.name == "PP"]
+    true = [sound.start_s for sound in spoken.sounds if sound.ipa in ("m", "b")]
+    assert [shape.start_s for shape in shut] == pytest.approx(true, abs=0.08)
 
 
 def test_file_that_is_no_sound(runner, tmp_path):
