@@ -2,20 +2,32 @@
 
 The same function as `LlamaForCausalLM` of transformers (a test compares them), with three differences: it
 reads into key-value buffers that the caller owns, several sequences in one pass; its large products are
-8-bit; and it computes logits only where they are wanted. A row's result does not depend on what else is in
-the pass: products are exact sums of integers, and each sequence attends by itself.
+8-bit (`linear.py`), what is between them compiled (`kernels.py`); and it computes logits only where they are
+wanted. A row's result does not depend on what else is in the pass: products are exact sums of integers, and
+each sequence attends by itself.
 """
 
+import itertools
+import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from services.reasoning import kernels
 from services.reasoning.linear import Linear, fastest, preparing
+
+Array = NDArray[np.float32]
+_SPREAD = 32
+"""Over how many others each value that goes into a `down` product is spread: a few are so much larger than
+the rest that 8 bits for a whole row would be too coarse (Ashkboos et al. 2024, QuaRot). Its weight undoes it.
+"""
 
 
 @dataclass(frozen=True)
@@ -66,10 +78,10 @@ class Span:
 
 @dataclass(frozen=True)
 class _Layer:
-    attention_norm: Tensor
+    attention_norm: Array
     qkv: Linear
     out: Linear
-    mlp_norm: Tensor
+    mlp_norm: Array
     gate_up: Linear
     down: Linear
 
@@ -86,9 +98,9 @@ class Llama:
             linear: How products are computed; the fastest on this CPU if not given.
         """
         self.shape = shape
-        self._epsilon = torch.tensor((shape.hidden_size * shape.rms_norm_eps) ** 0.5)
         product: type[Linear] = linear or fastest()
-        self._norm = self._norm_weight(weights["model.norm.weight"])
+        self._norm = _array(weights["model.norm.weight"])
+        self._spread = math.gcd(_SPREAD, shape.intermediate_size)
 
         def layer(index: int) -> _Layer:
             def of(name: str, prefix: str = f"model.layers.{index}.") -> Tensor:
@@ -96,12 +108,12 @@ class Llama:
 
             queries, keys, values = (of(f"self_attn.{part}_proj") for part in "qkv")
             return _Layer(
-                self._norm_weight(of("input_layernorm")),
+                _array(of("input_layernorm")),
                 product(torch.cat([self._paired(queries), self._paired(keys), values])),
                 product(of("self_attn.o_proj")),
-                self._norm_weight(of("post_attention_layernorm")),
+                _array(of("post_attention_layernorm")),
                 product(torch.cat([of("mlp.gate_proj"), of("mlp.up_proj")])),
-                product(of("mlp.down_proj")),
+                product(_gathering(of("mlp.down_proj"), self._spread)),
             )
 
         # Layers are prepared side by side: it is most of the time that loading takes.
@@ -113,7 +125,7 @@ class Llama:
             self._head = head.result()
         half = torch.arange(0, shape.head_size, 2) / shape.head_size
         angles = torch.outer(torch.arange(shape.max_position_embeddings).float(), shape.rope_theta**-half)
-        self._turns = torch.polar(torch.ones_like(angles), angles)[:, None]
+        self._angles = torch.stack([angles.cos(), angles.sin()], -1)
 
     def buffer(self, capacity: int) -> Tensor:
         """A key-value buffer for so many tokens: (layers, 2, key-value heads, capacity, head size)."""
@@ -122,7 +134,9 @@ class Llama:
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Maps hidden states (N, D) to scores of the next token (N, vocabulary)."""
-        return self._head(hidden)
+        rows, factor = hidden.clone(), torch.empty(len(hidden))
+        kernels.level(rows.numpy(), factor.numpy())
+        return self._head(rows).mul_(factor[:, None])
 
     def read(self, spans: Sequence[Span]) -> Tensor:
         """Reads tokens of several sequences, and adds their keys and values to the buffers.
@@ -131,36 +145,31 @@ class Llama:
             (N, D) for the tokens of all spans, in their order: last hidden states, after the final norm.
         """
         s = self.shape
-        turned = s.num_attention_heads + s.num_key_value_heads
+        tokens = torch.cat([span.tokens for span in spans])
+        count = len(tokens)
         places = [
             torch.arange(span.start, span.end) if span.positions is None else span.positions for span in spans
         ]
-        turns = self._turns[torch.cat(places)]
-        attentions = [_Attention(span, s) for span in spans]
-        sizes = [len(span.tokens) for span in spans]
-        x = self._embedding[torch.cat([span.tokens for span in spans])].float()
+        angles = self._angles[torch.cat(places)].numpy()
+        firsts = itertools.accumulate((len(span.tokens) for span in spans), initial=0)
+        attentions = [_Attention(span, first, angles, s) for span, first in zip(spans, firsts, strict=False)]
+        state = np.zeros((count, s.hidden_size), np.float32)
+        added = self._embedding[tokens].float()
+        # A kernel writes through the array what a product reads as the tensor.
+        rows, inner = torch.empty(count, s.hidden_size), torch.empty(count, s.intermediate_size)
+        into, gated = rows.numpy(), inner.numpy()
+        factor = np.ones(count, np.float32)
         for index, layer in enumerate(self._layers):
-            qkv = layer.qkv(x * layer.attention_norm, self._inverse_rms(x)).view(len(x), -1, s.head_size)
-            # A rotary embedding turns pairs of numbers, each taken for one complex number.
-            torch.view_as_complex(qkv[:, :turned].view(len(x), turned, -1, 2)).mul_(turns)
-            seen = [
-                attend(index, rows) for attend, rows in zip(attentions, torch.split(qkv, sizes), strict=True)
-            ]
-            x += layer.out(seen[0] if len(seen) == 1 else torch.cat(seen))
-            gate, up = layer.gate_up(x * layer.mlp_norm, self._inverse_rms(x)).chunk(2, -1)
-            x += layer.down(nn.functional.silu(gate).mul_(up))
-        hidden: Tensor = x * self._norm * self._inverse_rms(x)
-        return hidden
-
-    def _norm_weight(self, weight: Tensor) -> Tensor:
-        # Holds the factor that makes a root mean square of a length.
-        scaled: Tensor = weight.float() * self.shape.hidden_size**0.5
-        return scaled
-
-    def _inverse_rms(self, x: Tensor) -> Tensor:
-        length = torch.linalg.vector_norm(x, 2, 1, keepdim=True)
-        inverse: Tensor = torch.hypot(length, self._epsilon).reciprocal_()
-        return inverse
+            kernels.settle(state, added.numpy(), factor, layer.attention_norm, s.rms_norm_eps, into)
+            heads = layer.qkv(rows).view(count, -1, s.head_size).numpy()
+            for attention in attentions:
+                attention(index, heads, factor, into)
+            added = layer.out(rows)
+            kernels.settle(state, added.numpy(), factor, layer.mlp_norm, s.rms_norm_eps, into)
+            kernels.gate(layer.gate_up(rows).numpy(), factor, self._spread, gated)
+            added = layer.down(inner)
+        kernels.settle(state, added.numpy(), factor, self._norm, s.rms_norm_eps, into)
+        return rows.mul_(torch.from_numpy(factor)[:, None])
 
     def _paired(self, weight: Tensor) -> Tensor:
         """Brings the rows of each head into an order in which those that turn together are neighbours."""
@@ -168,34 +177,50 @@ class Llama:
         return weight.view(-1, 2, size // 2, weight.shape[1]).transpose(1, 2).reshape(weight.shape)
 
 
+def _array(weight: Tensor) -> Array:
+    return weight.float().numpy()
+
+
+def _gathering(weight: Tensor, size: int) -> Tensor:
+    """The weight (out, in) for rows that `kernels.gate` has spread out over so many entries."""
+    signs = torch.ones(1, 1)
+    while len(signs) < size:
+        signs = torch.cat([torch.cat([signs, signs], 1), torch.cat([signs, -signs], 1)])
+    apart = weight.float().view(len(weight), size, -1)
+    return (signs / size @ apart).view(weight.shape)
+
+
 class _Attention:
     """One sequence's attention in one pass."""
 
-    def __init__(self, span: Span, shape: Shape) -> None:
-        self._count = len(span.tokens)
-        self._shape = shape
-        # Views of each layer, made once.
-        self._new = span.buffer[:, :, :, span.start : span.end].unbind()
-        self._keys = span.buffer[:, :1, :, : span.end].unbind()
-        self._values = span.buffer[:, 1:, :, : span.end].unbind()
-        mask = span.mask
-        if mask is None and self._count > 1:
-            mask = torch.arange(span.end) <= torch.arange(span.start, span.end)[:, None]
+    def __init__(self, span: Span, first: int, angles: Array, shape: Shape) -> None:
+        """Takes its span, which of the pass's rows is its first, and how positions turn the rows."""
+        self._span = span
+        self._first = first
+        self._angles = angles
+        self._buffer = span.buffer.numpy()
+        count, kept = len(span.tokens), shape.num_key_value_heads
+        self._single = count == 1 and span.mask is None
+        if self._single:
+            return
         # Query heads that share a key-value head are laid out as more rows of one head.
-        group = shape.num_attention_heads // shape.num_key_value_heads
-        self._mask = None if mask is None else mask.repeat(group, 1)
+        group = shape.num_attention_heads // kept
+        self._queries = torch.empty(kept, group, count, shape.head_size)
+        mask = span.mask
+        if mask is None:
+            mask = torch.arange(span.end) <= torch.arange(span.start, span.end)[:, None]
+        self._mask = mask.repeat(group, 1)
 
-    def __call__(self, layer: int, qkv: Tensor) -> Tensor:
-        """Keeps keys and values of the rows (N, heads, head size); returns what they see (N, D)."""
-        s, count = self._shape, self._count
-        heads, kv_heads, size = s.num_attention_heads, s.num_key_value_heads, s.head_size
-        self._new[layer].copy_(qkv[:, heads:].view(count, 2, kv_heads, size).permute(1, 2, 0, 3))
-        query = qkv[:, :heads].reshape(count, kv_heads, -1, size)
-        if count > 1:
-            query = query.permute(1, 2, 0, 3)
+    def __call__(self, layer: int, heads: Array, factor: Array, into: Array) -> None:
+        """Keeps keys and values of its rows of `heads`; puts what they see in place of those of `into`."""
+        span, first = self._span, self._first
+        if self._single:
+            kernels.attend(heads, first, factor, self._angles, self._buffer, layer, span.start, into)
+            return
+        queries = self._queries
+        kernels.prepare(heads, first, factor, self._angles, self._buffer, layer, span.start, queries.numpy())
+        keys, values = span.buffer[layer, :, None, :, : span.end]
         seen = nn.functional.scaled_dot_product_attention(
-            query.reshape(1, kv_heads, -1, size), self._keys[layer], self._values[layer], attn_mask=self._mask
+            queries.flatten(1, 2)[None], keys, values, attn_mask=self._mask, scale=1.0
         )
-        if count > 1:
-            seen = seen.view(kv_heads, -1, count, size).permute(2, 0, 1, 3)
-        return seen.reshape(count, heads * size)
+        kernels.collect(seen.view(queries.shape).numpy(), first, factor, into)
