@@ -31,7 +31,10 @@ _PLAIN = frozenset(
     "while who whole why will wish with without would yeah year yes yet you your yours yourself "
     "actually able already lately yesterday tomorrow tonight week month".split()
 )
-_NEGATIONS = frozenset("not no never none nobody nothing cannot without hardly neither".split())
+_NEGATIONS = frozenset(
+    "not no never none nobody nothing cannot without hardly neither dont doesnt didnt cant couldnt wont"
+    " wouldnt isnt arent wasnt werent hasnt havent shouldnt aint".split()
+)
 
 _SELF = frozenset("i my me we our us i'm i've i'd im ive".split())
 

@@ -48,6 +48,8 @@ _SORRY_REPLY = re.compile(
 _OPEN = frozenset({"nostalgic", "sentimental", "surprised", "impressed"})
 _GENERAL = 12
 """Good replies that must hold a word for it to count as general."""
+_ALIKE = 8
+"""Most chains with the same event, and with the same goal: a phrase that fits everything says little."""
 _GOAL_OFF = re.compile(
     r"\b(?:advice|solution\w*|guidance|clarif\w*|inform\w*|humou?r\w*|engage\w*|distract\w*|agent\w*|user\w*"
     r"|topic|conversation|dialogue|laugh\w*|funny|joke\w*|alternative\w*|suggest\w*|practical|safety|seek\w*"
@@ -70,6 +72,7 @@ _VERB = {
     "promoting": "promote", "maintaining": "maintain", "recognizing": "recognize", "instilling": "instill",
     "relieving": "relieve", "emphasizing": "emphasize", "discussing": "discuss", "applauding": "applaud",
     "minimizing": "minimize", "addressing": "address", "allowing": "allow", "helping": "help",
+    "nurturing": "nurture", "motivating": "motivate", "uplifting": "uplift",
 }  # fmt: skip
 _VERBS = frozenset(_VERB.values()) - {"discuss", "minimize", "address", "allow", "help"}
 
@@ -92,10 +95,15 @@ def curated(turns: Iterable[Turn], *, replies: int, chains: int, seed: int) -> l
     general = {stem for stem, count in documents.items() if count >= _GENERAL}
     merits = {id(turn): merit for turn in fair if (merit := _merit(turn, general)) > 0}
     with_chain, plain = [], []
-    events = Counter(turn.annotation.event_scenario for turn in mended if turn.annotation)
+    phrases: Counter[str] = Counter()
     for turn in mended:
         if turn.annotation and turn.response:
-            if (sound := sound_chain(turn, events)) is not None:
+            if (sound := sound_chain(turn)) is not None:
+                assert sound.annotation is not None
+                used = (sound.annotation.event_scenario, sound.annotation.goal)
+                if max(phrases[phrase] for phrase in used) >= _ALIKE:
+                    continue
+                phrases.update(used)
                 good = id(turn) in merits
                 merit = 1.0 + merits.get(id(turn), 0.0)
                 with_chain.append((merit, sound if good else replace(sound, response="")))
@@ -138,7 +146,7 @@ def fair_reply(turn: Turn) -> bool:
     return _side_fits(turn)
 
 
-def sound_chain(turn: Turn, events: Counter[str]) -> Turn | None:
+def sound_chain(turn: Turn) -> Turn | None:
     """The turn with its chain straightened, or nothing if a step adds to the dialogue or misses its point."""
     said = _stems(" ".join(said.text for said in turn.history))
     if turn.annotation is None:
@@ -149,7 +157,7 @@ def sound_chain(turn: Turn, events: Counter[str]) -> Turn | None:
     found = _stems(cause)
     if not 2 <= len(cause.split()) <= 9 or len(found & said) < 0.6 * len(found) or not found:
         return None
-    if len(event.split()) > 5 or not (_stems(event) & said or events[event] >= 2):
+    if len(event.split()) > 5 or not _stems(event) & said:
         return None
     if _GOAL_OFF.search(goal) or not 2 <= len(goal.split()) <= 10:
         return None
@@ -158,7 +166,7 @@ def sound_chain(turn: Turn, events: Counter[str]) -> Turn | None:
     if verb not in _VERBS:
         return None
     # "Reassure and encouraging" becomes "Reassure and encourage"; "comfort and understanding" stays.
-    goal = f"{verb.capitalize()} {re.sub(r'[a-z]+', _second_verb, rest)}"
+    goal = f"{verb.capitalize()} {re.sub(r'(?<=and )[a-z]+', _second_verb, rest)}"
     return replace(turn, annotation=Annotation(*(f"{text.rstrip('. ')}." for text in (event, cause, goal))))
 
 

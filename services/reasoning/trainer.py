@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, distributed, nn
 
 from runtime.errors import InvalidInput
+from services.reasoning.adapter import SHIPPED, WEIGHTS
 from services.reasoning.samples import IGNORED, Sample, batches
 from services.reasoning.training_config import TrainingConfig
 
@@ -51,19 +54,41 @@ def loss_of(model: nn.Module, batch: Sequence[Sample], device: torch.device) -> 
     return (each * chosen).sum(), float(chosen.sum())
 
 
+def started_from(config: TrainingConfig) -> Path:
+    """The weights of the adapter that a training goes on from."""
+    return (SHIPPED if config.start_from == "shipped" else Path(config.start_from)) / WEIGHTS
+
+
+def _take_over(model: Any, path: Path) -> None:
+    """Gives a fresh adapter the weights of another of the same model and size."""
+    from peft import set_peft_model_state_dict
+
+    try:
+        fitting: Any = set_peft_model_state_dict(model, load_file(path))
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise InvalidInput.of("config.start_from", f"{path}: {error}", reason="BAD_ADAPTER") from error
+    if fitting.unexpected_keys or any("lora_" in name for name in fitting.missing_keys):
+        raise InvalidInput.of(
+            "config.start_from", f"{path} is an adapter of another model", reason="BAD_ADAPTER"
+        )
+
+
 class Trainer:
     """A training in progress."""
 
     def __init__(
         self, config: TrainingConfig, found: Sequence[Sample], model: nn.Module, device: torch.device
     ) -> None:
-        """Puts a fresh adapter on the model.
+        """Puts an adapter on the model: a fresh one, or the one to go on from.
 
         Args:
             config: How to train.
             found: What to learn.
             model: The base model; it is changed.
             device: Where it is.
+
+        Raises:
+            InvalidInput: The adapter to go on from is none, or does not fit.
         """
         from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
 
@@ -81,6 +106,8 @@ class Trainer:
             task_type="CAUSAL_LM",
         )
         self.model: Any = get_peft_model(model, lora, autocast_adapter_dtype=False)
+        if config.start_from:
+            _take_over(self.model, started_from(config))
         self.model.train()
         # A step of the optimizer can be too small for bfloat16 to see; it is taken in float32 and rounded.
         self._live = [weight for weight in self.model.parameters() if weight.requires_grad]

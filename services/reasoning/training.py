@@ -21,7 +21,7 @@ from services.reasoning import smollm2
 from services.reasoning.corpus import Turn, load
 from services.reasoning.curation import curated
 from services.reasoning.samples import IGNORED, Sample, samples
-from services.reasoning.trainer import Progress, Trainer
+from services.reasoning.trainer import Progress, Trainer, started_from
 from services.reasoning.training_config import TrainingConfig
 
 CONFIGS = Path(__file__).with_name("configs")
@@ -88,6 +88,7 @@ def card(config: TrainingConfig, paths: Sequence[Path], progress: Progress, foun
   {config.exemplars} times an epoch. No person said them: they were composed for this project, with a large
   language model, to show the manner that is wanted where the data above seldom do: warm, to the person, about
   what they said, without advice."""
+    begun = f"Went on from an adapter, {_sha256(started_from(config))}.\n" if config.start_from else ""
     settings = yaml.safe_dump(config.model_dump(), sort_keys=False).rstrip()
     return f"""# Chain-of-Empathy adapter
 
@@ -102,7 +103,7 @@ EmpatheticDialogues and the sets built on it (AvaMERG, EED6000) and RECCON are f
 is an adapter that learned from them.
 
 ## Training
-Loss at the last step {progress.loss:.3f} per token; {progress.steps} steps.
+{begun}Loss at the last step {progress.loss:.3f} per token; {progress.steps} steps.
 
 ```yaml
 {settings}

@@ -36,6 +36,8 @@ class TrainingConfig(BaseModel):
 
     model: str
     """`embedded`, a folder, or an id of a model hub."""
+    start_from: str = ""
+    """Folder of an adapter of the same model and size to go on from; `shipped` is the one in `weights/`."""
     lora: LoraSettings = Field(default_factory=lambda: LoraSettings.model_validate({}))
     quantised: bool = False
     """4-bit base weights (QLoRA, Dettmers et al. 2023); needs bitsandbytes and a GPU."""

@@ -182,6 +182,24 @@ def test_the_adapter_comes_with_its_card_and_merges(tiny: Path, tmp_path: Path) 
         torch.testing.assert_close(plain(input_ids=tokens).logits, want, atol=1e-4, rtol=1e-4)
 
 
+def test_a_training_goes_on_from_an_adapter(tiny: Path, tmp_path: Path) -> None:
+    before = trainer(config(tiny))
+    list(before.run())
+    before.save(tmp_path / "first", "card")
+    after = trainer(config(tiny, start_from=str(tmp_path / "first"), rate=1e-4, lora={"rank": 2}))
+    for one, other in zip(learned(before), learned(after), strict=True):
+        torch.testing.assert_close(one.float(), other.float(), atol=1e-3, rtol=1e-3)
+    assert next(after.run()).loss < next(trainer(config(tiny)).run()).loss
+
+
+def test_an_adapter_that_is_none_or_of_another_size_is_no_start(tiny: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"config\.start_from"):
+        trainer(config(tiny, start_from=str(tmp_path)))
+    trainer(config(tiny)).save(tmp_path / "two", "card")
+    with pytest.raises(InvalidInput, match=r"config\.start_from"):
+        trainer(config(tiny, start_from=str(tmp_path / "two"), lora={"rank": 4}))
+
+
 def test_an_adapter_of_another_model_is_refused(tiny: Path, tmp_path: Path) -> None:
     with pytest.raises(EmpatheiaError, match="no adapter in"):
         adapter.merged({}, tmp_path)
