@@ -107,8 +107,16 @@ def _merit(text: str, context: StepContext) -> float:
         merit -= 0.6 * ("?" in text and "?" in before[-1].text)
         merit -= 0.8 * _alike(text, before)
     merit -= 0.4 * bool(_ASKS_FEELING.search(text))
+    merit -= 0.5 * any(_says_back(sentence, context.dialogue) for sentence in sentences(text))
     # A question alone leaves the person without an answer.
     return merit - 0.5 * (text.count("?") == len(sentences(text)))
+
+
+def _says_back(sentence: str, dialogue: Sequence[UtteranceData]) -> bool:
+    """Whether a sentence tells the person of another what they have just told: "He is a manchild."."""
+    told = set(content(sentence))
+    said = {stem for one in dialogue if one.role == "speaker" for stem in content(one.text)}
+    return bool(_OF_ANOTHER.match(sentence)) and not speaks_to_person(sentence) and told <= said
 
 
 def _alike(text: str, before: Sequence[UtteranceData]) -> float:
@@ -133,6 +141,7 @@ _GLAD = re.compile(
 )
 _ASKS_FEELING = re.compile(r"\bhow (?:do|did|does) (?:you|it|that) (?:make you )?feel\b", re.I)
 """A question that the chain has answered already."""
+_OF_ANOTHER = re.compile(r"(?:(?:oh|no|wow|yes|well)[,!. ]+)*(?:s?he|they)\b", re.I)
 _BLAME = re.compile(
     r"^(?:oh[, ]+|well[, ]+)?(?:that|it)(?:'s| is| was| sounds?) (?:so |very |really )*"
     r"(?:bad|terrible|awful|horrible)",

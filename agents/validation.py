@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from agents.grounding import unsupported
 from agents.step import UtteranceData
-from agents.words import content, negations, sentences, words
+from agents.words import content, negations, pieces, sentences, words
 
 _FRAME = re.compile(
     r"\b(?:as an ai|language model|chatbot|assistant|smollm|instructions?|system prompt|person:|friend:"
@@ -36,8 +36,32 @@ _HARSH = re.compile(
     re.I,
 )
 _DID_YOU = re.compile(r"\b(?:did|do|have|were|are) you (?:guys |ever |really |just )?(\w+)", re.I)
+_DEEDS_OF_ANYONE = frozenset(
+    "ask be been call do feel find get guess have hear hope know like mean meet miss react say see talk tell"
+    " think want wish the that to in on with".split()
+)
+"""What a question may ask of the person, whoever did what it is about."""
+_WAVED_AWAY = re.compile(
+    r"\bi(?:'m| am) sure (?:that )?(?:you|it|that|things|everything)"
+    r"(?:'re|'ll|'s| are| is| feels?| will| won't| must)* (?:be |feel |get )?(?:so |much |all |very )?"
+    r"(?:better|fine|okay|ok|over|happy|alright)\b",
+    re.I,
+)
+_MALE = frozenset(
+    "he him his himself he's dad daddy father husband hubby brother son grandpa grandfather uncle nephew"
+    " boyfriend fiance boy boys man men guy guys dude sir".split()
+)
+_FEMALE = frozenset(
+    "she her hers herself she's mom mommy mum mother wife sister daughter grandma grandmother nana aunt niece"
+    " girlfriend fiancee girl girls woman women lady".split()
+)
 _DEATH = re.compile(
     r"\b(?:die[ds]?|death|dead|dying|passed|funeral|killed|suicide|miscarr\w*|sleep|mourn\w*)\b", re.I
+)
+_OTHERS = frozenset("he she they he's she's they're him them his her their".split())
+_ANYBODY = frozenset(
+    "friend neighbor boss manager coworker colleague teacher doctor nurse cousin partner ex kid child baby"
+    " twin roommate crush dog cat pet puppy kitten horse someone somebody person stranger customer".split()
 )
 _THEM = re.compile(r"\b(?:you|your|you're|you've|yours|yourself)\b", re.I)
 
@@ -114,8 +138,12 @@ def reply_fault(text: str, dialogue: Sequence[UtteranceData], *, comfort: bool) 
         return "gives advice"
     if echo := _echo(own, dialogue):
         return echo
-    if _DID_YOU.search(text) and _another_did(text, dialogue):
+    if _DID_YOU.search(text) and (_another_did(text, dialogue) or _of_another(text, dialogue)):
         return "takes the person for another"
+    if _turns_gender(own, dialogue):
+        return "takes one for another"
+    if comfort and _WAVED_AWAY.search(text):
+        return "waves it away"
     if strange := unsupported(text, dialogue, reply=True):
         return f"adds {strange[0]!r}"
     if "your loss" in text.lower() and not any(_DEATH.search(said.text) for said in dialogue):
@@ -161,6 +189,30 @@ def _another_did(text: str, dialogue: Sequence[UtteranceData]) -> bool:
         if before and not any(before):
             return True
     return False
+
+
+def _of_another(text: str, dialogue: Sequence[UtteranceData]) -> bool:
+    """Whether a question asks what the person did with a thing that they told of another: "his tools"."""
+    asked = [
+        sentence
+        for sentence in sentences(text)
+        for match in _DID_YOU.finditer(sentence)
+        if "?" in sentence and match[1].lower() not in _DEEDS_OF_ANYONE
+    ]
+    about = {stem for sentence in asked for stem in content(_DID_YOU.sub("", sentence))}
+    told = [piece for piece in pieces(dialogue) if about & set(content(piece.text))]
+    return bool(told) and not any(
+        _FIRST & set(words(piece.text)) or not _OTHERS & set(words(piece.text)) for piece in told
+    )
+
+
+def _turns_gender(own: Sequence[str], dialogue: Sequence[UtteranceData]) -> bool:
+    """Whether a reply speaks of a man where only women were named, or the other way round."""
+    heard = {part for said in dialogue for word in words(said.text) for part in (word, word.rstrip("s'"))}
+    return not heard & _ANYBODY and any(
+        these & set(own) and those & heard and not these & heard
+        for these, those in ((_MALE, _FEMALE), (_FEMALE, _MALE))
+    )
 
 
 def _echo(own: Sequence[str], dialogue: Sequence[UtteranceData]) -> str:

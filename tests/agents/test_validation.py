@@ -1,0 +1,24 @@
+"""What a reply must not do with the people of a dialogue."""
+
+import pytest
+
+from agents.step import UtteranceData
+from agents.validation import reply_fault
+
+DESK = "A friend of mine built this desk. He's very talented with tools."
+
+
+@pytest.mark.parametrize(
+    ("said", "reply", "fault"),
+    [
+        (DESK, "That is so cool! What kind of tools did you use?", "takes the person for another"),
+        (DESK, "He sounds so talented! Did you see the desk?", ""),
+        ("I built a desk with his tools.", "That is so cool! What kind of tools did you use?", ""),
+        ("My sister is sick.", "I'm so sorry about your sister. How is he doing?", "takes one for another"),
+        ("My sister is sick.", "I'm so sorry about your sister. How is she doing?", ""),
+        ("My friend's sister is sick.", "I'm so sorry. How is he doing?", ""),
+        ("I fell off my bike.", "That must hurt. I'm sure you feel much better now.", "waves it away"),
+    ],
+)
+def test_people_are_not_mixed_up_nor_waved_away(said: str, reply: str, fault: str) -> None:
+    assert reply_fault(reply, [UtteranceData(role="speaker", text=said)], comfort=True) == fault
