@@ -141,6 +141,14 @@ _GLAD = re.compile(
 )
 _ASKS_FEELING = re.compile(r"\bhow (?:do|did|does) (?:you|it|that) (?:make you )?feel\b", re.I)
 """A question that the chain has answered already."""
+_OH_NO = re.compile(r"\b(?:oh|aw|ugh)[, ]+no\b", re.I)
+_TORN = re.compile(
+    r"\b(?:oh[, ]+no|(?:i'm|i am) (?:so )?sorry)\b.*"
+    r"\b(?:must be (?:so |very )?(?:happy|glad|proud|excited)|congrat\w*"
+    r"|what a (?:great|lovely|wonderful)|(?:so|very) (?:fun|exciting|funny))\b",
+    re.I,
+)
+"""Sorry and glad in one breath."""
 _OF_ANOTHER = re.compile(r"(?:(?:oh|no|wow|yes|well)[,!. ]+)*(?:s?he|they)\b", re.I)
 _BLAME = re.compile(
     r"^(?:oh[, ]+|well[, ]+)?(?:that|it)(?:'s| is| was| sounds?) (?:so |very |really )*"
@@ -156,6 +164,8 @@ _SORRY = re.compile(
 
 def _wrong_side(text: str, way: str) -> bool:
     """Whether a reply is glad for somebody who is not, or sorry for somebody glad."""
+    if _TORN.search(text):
+        return True
     if open_feeling(way):
         return False
     glad, sorry = bool(_GLAD.search(text)), bool(_SORRY.search(text))
@@ -163,7 +173,7 @@ def _wrong_side(text: str, way: str) -> bool:
         return glad or sorry
     if way in ("guilty", "ashamed", "embarrassed") and _BLAME.search(text):
         return True
-    return sorry if pleasant(way) else glad
+    return sorry or bool(_OH_NO.search(text)) if pleasant(way) else glad
 
 
 def _plain(context: StepContext, way: str) -> str:

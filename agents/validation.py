@@ -63,6 +63,12 @@ _ANYBODY = frozenset(
     "friend neighbor boss manager coworker colleague teacher doctor nurse cousin partner ex kid child baby"
     " twin roommate crush dog cat pet puppy kitten horse someone somebody person stranger customer".split()
 )
+_DIED = re.compile(r"\b(?:died|dead|passed away|funeral|gone (?:now|forever))\b", re.I)
+_STILL_HERE = re.compile(
+    r"\bfind (?:your|him|her|them|it)\b"
+    r"|\b(?:hope|sure)\b[^.!?]*\b(?:he|she|it|they|your \w+)\b[^.!?]*\b(?:fine|okay|ok|better|soon|well)\b",
+    re.I,
+)
 _THEM = re.compile(r"\b(?:you|your|you're|you've|yours|yourself)\b", re.I)
 
 
@@ -146,6 +152,8 @@ def reply_fault(text: str, dialogue: Sequence[UtteranceData], *, comfort: bool) 
         return "waves it away"
     if strange := unsupported(text, dialogue, reply=True):
         return f"adds {strange[0]!r}"
+    if _STILL_HERE.search(text) and any(_DIED.search(said.text) for said in dialogue):
+        return "hopes for the dead"
     if "your loss" in text.lower() and not any(_DEATH.search(said.text) for said in dialogue):
         return "mourns where nobody died"
     return ""

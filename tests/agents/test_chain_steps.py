@@ -221,6 +221,20 @@ async def test_unsound_replies_never_get_out(nonsense: str) -> None:
     assert result.confidence <= 0.3
 
 
+@pytest.mark.parametrize(
+    ("feeling", "torn"),
+    [
+        ("excited", "Oh no, a dog! When do you bring the dog home?"),
+        ("surprised", "Oh no! You must be so happy about your dog."),
+    ],
+)
+async def test_nobody_is_pitied_for_good_news(feeling: str, torn: str) -> None:
+    transport = FakeTransport(torn, "A dog, how exciting! You must be so happy.", torn)
+    turn = context(transport, "I bring my new dog home soon!", steps=felt(feeling))
+    result, *_ = await replied(turn)
+    assert result.text.startswith("A dog")
+
+
 async def test_danger_is_not_left_to_the_model() -> None:
     transport = FakeTransport(QUIET)
     turn = context(transport, "I want to die.", steps=felt("sad"))

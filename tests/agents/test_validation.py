@@ -17,8 +17,10 @@ DESK = "A friend of mine built this desk. He's very talented with tools."
         ("My sister is sick.", "I'm so sorry about your sister. How is he doing?", "takes one for another"),
         ("My sister is sick.", "I'm so sorry about your sister. How is she doing?", ""),
         ("My friend's sister is sick.", "I'm so sorry. How is he doing?", ""),
+        ("My cat died.", "Oh no, that must be so hard. I hope you find your cat soon.", "hopes for the dead"),
+        ("My cat is gone.", "Oh no, that must be so hard. I hope you find your cat soon.", ""),
         ("I fell off my bike.", "That must hurt. I'm sure you feel much better now.", "waves it away"),
     ],
 )
-def test_people_are_not_mixed_up_nor_waved_away(said: str, reply: str, fault: str) -> None:
+def test_people_are_not_mixed_up_nor_misread(said: str, reply: str, fault: str) -> None:
     assert reply_fault(reply, [UtteranceData(role="speaker", text=said)], comfort=True) == fault
