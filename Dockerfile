@@ -12,7 +12,7 @@ FROM ${BASE_IMAGE} AS core
 ARG TORCH_INDEX=
 ENV PIP_NO_CACHE_DIR=1 PYTHONUNBUFFERED=1 \
     PATH=/opt/empatheia/program/bin:$PATH PYTHONPATH=/opt/empatheia/program \
-    EMPATHEIA_HOME=/data HF_HUB_OFFLINE=1
+    EMPATHEIA_HOME=/data NUMBA_CACHE_DIR=/data/numba HF_HUB_OFFLINE=1
 RUN useradd --uid 1000 --create-home empatheia && install -d -o empatheia -g empatheia /data
 WORKDIR /opt/empatheia
 COPY pyproject.toml constraints.txt ./

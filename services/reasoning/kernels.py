@@ -101,6 +101,21 @@ def _spread(row: Any, size: int) -> None:
 
 
 @_part
+def _softmax(row: Any) -> None:
+    """Turns scores into shares."""
+    most = row[0]
+    for j in range(len(row)):
+        most = max(most, row[j])
+    total = np.float32(0)
+    for j in range(len(row)):
+        row[j] = _exp(row[j] - most)
+        total += row[j]
+    inverse = _ONE / total
+    for j in range(len(row)):
+        row[j] *= inverse
+
+
+@_part
 def _turn(head: Any, factor: Any, angles: Any, into: Any) -> None:
     """Rotary embedding of one head, whose pairs are neighbours."""
     for j in range(len(angles)):
@@ -185,35 +200,36 @@ def attend(
     group = (heads.shape[1] - 2 * kept) // kept
     _keep(heads[row], factor[row], angles[row], keys, values, place)
     end = place + 1
-    query = np.empty(size, np.float32)
-    shares = np.empty(end, np.float32)
-    for h in range(kept * group):
-        key, value = keys[h // group], values[h // group]
-        _turn(heads[row, h], factor[row] / math.sqrt(np.float32(size)), angles[row], query)
-        most = np.float32(-1e30)
+    query = np.empty((group, size), np.float32)
+    shares = np.empty((group, end), np.float32)
+    scaled = factor[row] / math.sqrt(np.float32(size))
+    # What comes from memory is used for all heads of its group at once.
+    for h in range(kept):
+        key, value = keys[h], values[h]
+        for g in range(group):
+            _turn(heads[row, h * group + g], scaled, angles[row], query[g])
         for t in range(end):
-            product = np.float32(0)
-            for j in range(size):
-                product += query[j] * key[t, j]
-            shares[t] = product
-            most = max(most, product)
-        total = np.float32(0)
-        for t in range(end):
-            share = _exp(shares[t] - most)
-            shares[t] = share
-            total += share
-        seen = into[row, h * size : (h + 1) * size]
+            for g in range(group):
+                product = np.float32(0)
+                for j in range(size):
+                    product += query[g, j] * key[t, j]
+                shares[g, t] = product
+        for g in range(group):
+            _softmax(shares[g])
+        seen = into[row, h * group * size : (h + 1) * group * size].reshape(group, size)
         seen[:] = 0
         fours = end - end % 4
         for t in range(0, fours, 4):
-            a, b, c, d = shares[t], shares[t + 1], shares[t + 2], shares[t + 3]
-            for j in range(size):
-                seen[j] += a * value[t, j] + b * value[t + 1, j] + c * value[t + 2, j] + d * value[t + 3, j]
+            for g in range(group):
+                a, b, c, d = shares[g, t], shares[g, t + 1], shares[g, t + 2], shares[g, t + 3]
+                for j in range(size):
+                    seen[g, j] += (
+                        a * value[t, j] + b * value[t + 1, j] + c * value[t + 2, j] + d * value[t + 3, j]
+                    )
         for t in range(fours, end):
-            for j in range(size):
-                seen[j] += shares[t] * value[t, j]
-        for j in range(size):
-            seen[j] /= total
+            for g in range(group):
+                for j in range(size):
+                    seen[g, j] += shares[g, t] * value[t, j]
     factor[row] = _level(into[row])
 
 

@@ -10,7 +10,7 @@ each sequence attends by itself.
 import itertools
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -89,7 +89,9 @@ class _Layer:
 class Llama:
     """The network with its weights."""
 
-    def __init__(self, shape: Shape, weights: dict[str, Tensor], linear: type[Linear] | None = None) -> None:
+    def __init__(
+        self, shape: Shape, weights: Mapping[str, Tensor], linear: type[Linear] | None = None
+    ) -> None:
         """Takes weights by the names that transformers uses.
 
         Args:

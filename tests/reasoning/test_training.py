@@ -171,7 +171,7 @@ def test_the_adapter_comes_with_its_card_and_merges(tiny: Path, tmp_path: Path) 
     assert "rank: 2" in card
     assert sorted(path.name for path in tmp_path.iterdir()) == ["adapter", "train.json"]
 
-    weights = adapter.merged(load_file(tiny / "model.safetensors"), out)
+    weights = adapter.Merged(load_file(tiny / "model.safetensors"), out)
     plain: Any = AutoModelForCausalLM.from_pretrained(tiny)
     tuned = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tiny), str(out)).eval()
     tokens = torch.arange(9)[None]
@@ -202,11 +202,11 @@ def test_an_adapter_that_is_none_or_of_another_size_is_no_start(tiny: Path, tmp_
 
 def test_an_adapter_of_another_model_is_refused(tiny: Path, tmp_path: Path) -> None:
     with pytest.raises(EmpatheiaError, match="no adapter in"):
-        adapter.merged({}, tmp_path)
+        adapter.Merged({}, tmp_path)
     done = trainer(config(tiny))
     done.save(tmp_path / "adapter", "card")
     with pytest.raises(EmpatheiaError, match="another model"):
-        adapter.merged({}, tmp_path / "adapter")
+        adapter.Merged({}, tmp_path / "adapter")
 
 
 @pytest.mark.parametrize(

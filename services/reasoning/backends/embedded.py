@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from empatheia.reasoning.v1 import reasoning_pb2
 from pydantic import BaseModel, ConfigDict, Field
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
+from torch import Tensor
 
 from runtime.models import weight_hash
 from services.reasoning import adapter, smollm2
@@ -78,9 +79,9 @@ class Embedded(Backend):
     def _load_from(self, folder: Path) -> None:
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         shape = Shape.from_config(json.loads((folder / "config.json").read_text()))
-        weights = load_file(folder / "model.safetensors")
+        weights: Mapping[str, Tensor] = load_file(folder / "model.safetensors")
         if tuned := self._adapter():
-            weights = adapter.merged(weights, tuned)
+            weights = adapter.Merged(weights, tuned)
         model = Llama(shape, weights)
         own = self._options
         cache = ReadingCache(model.buffer, most=own.cached_turns, most_bytes=own.cache_mb << 20)
