@@ -138,15 +138,19 @@ def test_loudness_agrees_with_pyloudnorm(rate):
     assert loudness(samples, rate) == pytest.approx(expected, abs=0.2)
 
 
-async def test_there_are_no_clicks_at_joins(speak):
-    spoken = await speak(planned(TEXT + " So far, so good, she said to us at last."), seed=1)
-    segment = spoken.segments[0]
-    sounds = [Sounding(p.ipa, p.stress, p.start_s, p.end_s) for p in segment.phonemes]
-    cuts = [block.end * HOP for block in blocks(sounds, int(segment.duration_s * RATE / HOP) + 1)][:-1]
-    jumps = np.abs(np.diff(spoken.samples))
+async def test_there_are_no_clicks_at_joins(speak, monkeypatch):
+    plan = planned(TEXT + " So far, so good, she said to us at last.")
+    spoken = await speak(plan, seed=1)
+    sounds = [Sounding(p.ipa, p.stress, p.start_s, p.end_s) for p in spoken.segments[0].phonemes]
+    cuts = [block.end * HOP for block in blocks(sounds, len(spoken.samples) // HOP)][:-1]
     assert len(cuts) >= 3
+    monkeypatch.setattr("services.speech.blocks._FIRST_S", math.inf)
+    whole = await speak(plan, seed=1)
+    jumps, uncut = (np.abs(np.diff(s.samples)) for s in (spoken, whole))
     for cut in cuts:
-        assert jumps[cut - OVERLAP : cut + OVERLAP].max() < 2 * np.percentile(jumps, 99.5)
+        # Bursts are steep, so that a join is compared with the same sound without one.
+        near = slice(cut - 4 * OVERLAP, cut + 4 * OVERLAP)
+        assert jumps[cut - OVERLAP : cut + OVERLAP].max() < 1.2 * uncut[near].max() + 0.01
 
 
 async def test_breath_is_taken_in_a_long_pause_and_heard_more_in_a_breathy_voice(speak):
@@ -190,9 +194,7 @@ def test_joins_of_equal_sound_leave_no_step():
     ]
     joined = np.concatenate(list(crossfaded(iter(made))))
     assert len(joined) == len(noise)
-    outside = np.ones(len(noise), bool)
-    outside[cut - OVERLAP : cut + OVERLAP] = False
-    np.testing.assert_array_equal(joined[outside], noise[outside])
+    np.testing.assert_allclose(joined, noise, atol=1e-12)
 
 
 def test_another_planners_sounds_are_found_in_the_source():

@@ -26,7 +26,7 @@ from services.speech.breath import add, breaths
 from services.speech.hiss import coloured, kept
 from services.speech.loudness import limited, loudness
 from services.speech.phrases import phrases
-from services.speech.prosody import FRAME_S, Sounding, pitch
+from services.speech.prosody import FRAME_S, Melody, Sounding, melody
 from services.speech.timbre import Timbre
 from services.speech.timing import Timeline, as_spoken, source_times, timeline
 
@@ -106,7 +106,7 @@ class EspeakWorldBackend(SpeechBackend):
             Sounding(p.ipa, p.stress, p.start_s, p.end_s, names[p.word] if 0 <= p.word < len(names) else "")
             for p in spoken.phonemes
         ]
-        melody = pitch(sounds, segment.text, controls, frames, rng)
+        tune = melody(sounds, segment.text, controls, frames, rng)
         timbre = Timbre(controls, self._reference, SAMPLE_RATE)
         wanted = 10 ** ((self._options.loudness_lufs + controls.energy_db) / 20)
         breath = list(breaths(sounds, controls.breathiness, wanted, spoken.pause_s, SAMPLE_RATE, rng))
@@ -121,7 +121,8 @@ class EspeakWorldBackend(SpeechBackend):
             moments = np.interp(planned[start:end], *source_times(phonemes, reading.sounds))
             gain = gain or self._gain(source.samples, controls.energy_db)
             own = [sound.moved(-start * FRAME_S) for sound in sounds[phrase.first : phrase.end]]
-            made = self._blocks(own, source, moments, melody[start:end], timbre, stopped)
+            part = Melody(tune.pitch[start:end], tune.level[start:end])
+            made = self._blocks(own, source, moments, part, timbre, stopped)
             done, length = 0, (end - start) * HOP
             for samples in crossfaded(made):
                 if len(cut) > 1:
@@ -142,7 +143,7 @@ class EspeakWorldBackend(SpeechBackend):
         sounds: Sequence[Sounding],
         source: "_Source",
         moments: NDArray[np.float64],
-        melody: NDArray[np.float64],
+        tune: Melody,
         timbre: Timbre,
         stopped: threading.Event,
     ) -> Iterator[tuple[Block, NDArray[np.float64]]]:
@@ -150,7 +151,7 @@ class EspeakWorldBackend(SpeechBackend):
         for block in blocks(sounds, len(moments)):
             if stopped.is_set():
                 return
-            yield block, self._block(block, source, moments, melody, timbre)
+            yield block, self._block(block, source, moments, tune, timbre)
 
     def _gain(self, source: NDArray[np.float64], energy_db: float) -> float:
         """Factor that brings the segment to its loudness."""
@@ -164,7 +165,7 @@ class EspeakWorldBackend(SpeechBackend):
         block: Block,
         source: "_Source",
         moments: NDArray[np.float64],
-        melody: NDArray[np.float64],
+        tune: Melody,
         timbre: Timbre,
     ) -> NDArray[np.float64]:
         """The samples of a block and of `OVERLAP` around its inner cuts."""
@@ -178,15 +179,17 @@ class EspeakWorldBackend(SpeechBackend):
         envelope = np.exp((1 - share) * np.log(power[low]) + share * np.log(power[low + 1]))
         noise = (1 - share) * noise[low] + share * noise[low + 1]
         voiced = noise[:, _VOICED_BIN] < _VOICED_BELOW
-        f0 = np.where(voiced, melody[wanted], 0.0)
+        f0 = np.where(voiced, tune.pitch[wanted], 0.0)
+        level = tune.level[wanted]
         samples = pyworld.synthesize(
             f0,
-            np.ascontiguousarray(timbre.envelope(envelope)),
+            np.ascontiguousarray(timbre.envelope(envelope, level)),
             np.ascontiguousarray(timbre.aperiodicity(noise)),
             SAMPLE_RATE,
             FRAME_S * 1000,
         )
         samples = kept(samples, source.hiss, np.round(moments[wanted] * SAMPLE_RATE).astype(int), voiced)
+        samples *= 10 ** (np.interp(np.arange(len(samples)) / HOP, np.arange(len(level)), level) / 20)
         begin = _CONTEXT * HOP - (OVERLAP if block.start else 0)
         end = (_CONTEXT + block.end - block.start) * HOP + (0 if block.last else OVERLAP)
         cut: NDArray[np.float64] = samples[begin:end]
@@ -198,7 +201,7 @@ class _Source:
 
     def __init__(self, samples: NDArray[np.float64], timbre: Timbre) -> None:
         self.samples = samples
-        self.hiss = coloured(samples, timbre.gain)
+        self.hiss = coloured(samples, timbre.hiss)
         """With the wanted tilt, for what is kept of it."""
 
 
