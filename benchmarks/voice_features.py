@@ -3,12 +3,13 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import product
 from typing import Any, ClassVar
 
 import numpy as np
 from empatheia.common.v1 import content_pb2
 from numpy.typing import NDArray
+from scipy.fft import dct
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -24,9 +25,10 @@ with warnings.catch_warnings():
 Floats = NDArray[np.float64]
 Key = tuple[tuple[str, ...], str, int]
 """Profile (age, gender, timbre), emotion, number of the sentence."""
+_PROFILE = ("age", "gender", "timbre")
 
 _LOWEST_HZ, _HIGHEST_HZ = 55.0, 500.0
-_BANDS = 16
+_MEL_BANDS, _CEPSTRA = 40, 18
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Measures:
 
     pitch_hz: float
     """Median of the voiced frames (DIO and StoneMask)."""
+    floor_hz: float
+    """Their 10th percentile."""
     range_st: float
     """10th to 90th percentile of pitch, in semitones."""
     syllables_per_s: float
@@ -42,15 +46,20 @@ class Measures:
     lufs: float
     tilt_db: float
     """Power from 1 to 5 kHz against that from 0.1 to 1 kHz."""
-    bands_db: tuple[float, ...]
-    """Mean level in bands evenly spaced on the mel scale to 8 kHz, less their mean."""
+    cepstra: tuple[float, ...]
+    """Of the mean envelope of voiced frames (CheapTrick, on the mel scale to 8 kHz), from the first on: the
+    first is tilt again, the others are where formants lie and how sharp they are."""
 
     SHOWN: ClassVar = ("pitch_hz", "range_st", "syllables_per_s", "lufs", "tilt_db")
 
-    def features(self) -> Floats:
-        """All as numbers of like meaning: pitch in semitones."""
+    def voice(self) -> Floats:
+        """What tells a speaker: pitch and its floor, formants."""
+        return np.array([12 * np.log2(self.pitch_hz), 12 * np.log2(self.floor_hz), *self.cepstra[1:]])
+
+    def manner(self) -> Floats:
+        """All, as numbers of like meaning: pitch in semitones."""
         own = (12 * np.log2(self.pitch_hz), self.range_st, self.syllables_per_s, self.lufs, self.tilt_db)
-        return np.array([*own, *self.bands_db])
+        return np.array([*own, *self.cepstra])
 
 
 def measured(samples: Floats, rate: int, phonemes: Sequence[content_pb2.Phoneme]) -> Measures:
@@ -67,10 +76,10 @@ def measured(samples: Floats, rate: int, phonemes: Sequence[content_pb2.Phoneme]
     samples = np.ascontiguousarray(samples)
     f0, times = pyworld.dio(samples, rate, f0_floor=_LOWEST_HZ, f0_ceil=_HIGHEST_HZ)
     f0 = pyworld.stonemask(samples, f0, times, rate)
-    voiced = f0[f0 > 0]
-    if not len(voiced):
+    voiced = f0 > 0
+    if not voiced.any():
         raise ValueError("no voiced sound was found")
-    low, high = np.percentile(12 * np.log2(voiced), [10, 90])
+    low, high = np.percentile(f0[voiced], [10, 90])
     speaking = sum(p.end_s - p.start_s for p in phonemes if p.ipa)
     vowels = sum(bool(VOWELS.intersection(p.ipa)) for p in phonemes)
     power = np.abs(np.fft.rfft(samples)) ** 2
@@ -79,66 +88,67 @@ def measured(samples: Floats, rate: int, phonemes: Sequence[content_pb2.Phoneme]
     def level(start: float, end: float) -> float:
         return float(10 * np.log10(power[(hertz >= start) & (hertz < end)].sum() + 1e-12))
 
-    edges = 700 * (np.exp(np.linspace(np.log1p(100 / 700), np.log1p(8000 / 700), _BANDS + 1)) - 1)
-    bands = np.array([level(a, b) for a, b in pairwise(edges)])
+    envelope = pyworld.cheaptrick(samples, f0[voiced], times[voiced], rate)
     return Measures(
-        pitch_hz=float(np.median(voiced)),
-        range_st=float(high - low),
+        pitch_hz=float(np.median(f0[voiced])),
+        floor_hz=float(low),
+        range_st=float(12 * np.log2(high / low)),
         syllables_per_s=vowels / speaking,
         lufs=loudness(samples, rate),
         tilt_db=level(1000, 5000) - level(100, 1000),
-        bands_db=tuple((bands - bands.mean()).tolist()),
+        cepstra=tuple(_cepstra(np.log(envelope).mean(axis=0), rate).tolist()),
     )
+
+
+def _cepstra(log_power: Floats, rate: int) -> Floats:
+    """From the first on; the level is left out."""
+    mels = np.linspace(np.log1p(100 / 700), np.log1p(8000 / 700), _MEL_BANDS)
+    bands = np.interp(700 * np.expm1(mels), np.linspace(0, rate / 2, len(log_power)), log_power)
+    found: Floats = dct(bands, norm="ortho")[1 : _CEPSTRA + 1]
+    return found
 
 
 def leakage(made: Mapping[Key, Measures]) -> dict[str, Any]:
     """Tells profiles across emotions, and emotions across profiles, by linear discriminants.
 
-    Who speaks is learned from neutral speech of one sentence, and asked of the other sentence, neutral and
-    with emotions: what the second loses to the first is what emotion takes of identity. What they feel is
-    learned from one half of the profiles and asked of the other half, each speaker's measures taken relative
-    to their own mean, and once without: the difference is what identity hides of emotion.
+    Who speaks is learned from neutral speech, and asked of another sentence, neutral and with emotions: what
+    the second loses to the first is what emotion takes of identity. What they feel is learned from one half
+    of the profiles and asked of the other half in another sentence, each speaker's measures taken relative
+    to their own neutral speech, and once without: the difference is what identity hides of emotion.
     """
     keys = list(made)
-    x = np.array([made[key].features() for key in keys])
-    sentence = np.array([key[2] for key in keys])
-    neutral = np.array([key[1] == "neutral" for key in keys])
+    sentences = np.array([key[2] for key in keys])
+    emotions = np.array([key[1] for key in keys])
+    neutral = emotions == "neutral"
+    voices = np.array([made[key].voice() for key in keys])
     found: dict[str, Any] = {}
-    for column, name in enumerate(("age", "gender", "timbre")):
-        labels = np.array([key[0][column] for key in keys])
+    told_apart = {name: np.array([key[0][i] for key in keys]) for i, name in enumerate(_PROFILE)}
+    told_apart["speaker"] = np.array([" ".join(key[0]) for key in keys])
+    for name, labels in told_apart.items():
         told: dict[str, list[float]] = {"neutral": [], "emotional": []}
-        for learned in sorted(set(sentence)):
-            model = _discriminant().fit(
-                x[neutral & (sentence == learned)], labels[neutral & (sentence == learned)]
-            )
+        for asked in sorted(set(sentences)):
+            learned = neutral & (sentences != asked)
+            model = _discriminant().fit(voices[learned], labels[learned])
             for kind, mask in (("neutral", neutral), ("emotional", ~neutral)):
-                asked = mask & (sentence != learned)
-                told[kind].append(float(model.score(x[asked], labels[asked])))
+                mask = mask & (sentences == asked)
+                told[kind].append(float(model.score(voices[mask], labels[mask])))
         found[name] = {
             "chance": 1 / len(set(labels)),
-            **{kind: float(np.mean(v)) for kind, v in told.items()},
+            **{kind: float(np.mean(values)) for kind, values in told.items()},
         }
-    emotions = np.array([key[1] for key in keys])
-    relative = x.copy()
-    speakers = [(key[0], key[2]) for key in keys]
-    for speaker in dict.fromkeys(speakers):
-        own = np.array([s == speaker for s in speakers])
-        relative[own] -= x[own].mean(axis=0)
+    manners = np.array([made[key].manner() for key in keys])
+    own = np.array([made[key[0], "neutral", key[2]].manner() for key in keys])
     profiles = list(dict.fromkeys(key[0] for key in keys))
     half = np.array([profiles.index(key[0]) % 2 for key in keys])
-    scores = {
-        name: float(
-            np.mean(
-                [
-                    _discriminant()
-                    .fit(values[half == a], emotions[half == a])
-                    .score(values[half != a], emotions[half != a])
-                    for a in (0, 1)
-                ]
-            )
-        )
-        for name, values in (("relative to the speaker", relative), ("as measured", x))
-    }
+    scores = {}
+    for name, values in (("relative to the speaker", manners - own), ("as measured", manners)):
+        right = []
+        for side, asked in product((0, 1), sorted(set(sentences))):
+            learned = (half == side) & (sentences != asked)
+            mask = (half != side) & (sentences == asked)
+            model = _discriminant().fit(values[learned], emotions[learned])
+            right.append(float(model.score(values[mask], emotions[mask])))
+        scores[name] = float(np.mean(right))
     found["emotion"] = {"chance": 1 / len(set(emotions)), **scores}
     return found
 

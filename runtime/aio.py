@@ -80,10 +80,13 @@ async def until(items: AsyncGenerator[T], stop: "asyncio.Future[Any]") -> AsyncG
     try:
         while not stop.done():
             step = asyncio.ensure_future(queue.get())
-            await asyncio.wait({step, stop}, return_when=asyncio.FIRST_COMPLETED)
-            if not step.done():
+            try:
+                await asyncio.wait({step, stop}, return_when=asyncio.FIRST_COMPLETED)
+                if not step.done():
+                    return
+            finally:
+                # Without effect on one that is done.
                 step.cancel()
-                return
             found = step.result()
             if isinstance(found, _End):
                 if found.error is not None:

@@ -27,7 +27,7 @@ class Block:
 
 
 def blocks(sounds: Sequence[Sounding], frames: int) -> Iterator[Block]:
-    """Cuts in the middle of pauses and voiceless sounds, which are the source's own on both sides of a cut."""
+    """Cuts in the middle of pauses and voiceless sounds: the source's own, alike on both sides of a cut."""
     start = 0
     for sound in sounds:
         middle = round(0.5 * (sound.start_s + sound.end_s) / FRAME_S)

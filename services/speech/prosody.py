@@ -36,7 +36,7 @@ _DECLINATION_ST = 3.0
 """Fall of the line from start to end of a phrase, in semitones; a short one falls less."""
 _LOWERED_ST = 0.8
 """How much lower each further phrase of a sentence lies."""
-_ACCENT_ST = {1: 0.6, 2: 3.4}
+_ACCENT_ST = {1: 0.7, 2: 3.9}
 _PLAIN_SHARE = 0.25
 _FIRST_ACCENT, _DOWNSTEP, _LOWEST_STEP = 1.2, 0.88, 0.55
 _SMOOTHING_S = 0.025
@@ -50,7 +50,7 @@ _DRIFT_ST = 0.22
 _TREMOR_HZ = 5.2
 _TREMOR_ST = 0.7
 _EASY_ST, _ROOM_ST = 5.0, 4.0
-"""Excursions over the one are bent, so that none is larger than both together: nobody's voice has more room."""
+"""Excursions over the one are bent, so that none is larger than both together."""
 _LOUDER_DB = 0.35
 """For each semitone higher; people who read have 0.2 to 0.7, as correlations."""
 _FADING_DB, _FADING_S = -5.0, 0.25
@@ -91,7 +91,7 @@ class Melody:
     pitch: NDArray[np.float64]
     """In hertz, as if all were voiced."""
     level: NDArray[np.float64]
-    """In decibels, about 0 on the mean over the sounds."""
+    """In decibels; power is 1 on the mean over the sounds."""
 
 
 def melody(
@@ -122,7 +122,7 @@ def melody(
         end = phrase[-1].end_s
         level += _ramp(time, end - _FADING_S, end, _FADING_DB) * (time < end + _FADING_S)
     if speaking.any():
-        level -= level[speaking].mean()
+        level -= 10 * np.log10(np.mean(10 ** (level[speaking] / 10)))
     line += _drift(frames, rng)
     phase = 2 * np.pi * _TREMOR_HZ * time + rng.uniform(0, 2 * np.pi)
     line += controls.tremor * _TREMOR_ST * np.sin(phase + 0.6 * np.sin(phase * 0.23))

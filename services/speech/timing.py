@@ -14,7 +14,7 @@ VOWELS = frozenset("aeiouyɐɑɒæʌəɚɛɜɝɪɨɔʊʉøœɵ")
 _STOPS = frozenset("pbtdkɡgʔ")
 _FINAL_STRETCH = 1.12
 """Speech slows down before a pause (Klatt 1976); espeak-ng does a part of that itself."""
-_JITTER = 0.03
+_JITTER = 0.05
 """Standard deviation of the length of a sound, as a share of it: no two are alike in a live voice."""
 
 

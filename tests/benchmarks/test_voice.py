@@ -29,24 +29,27 @@ def test_a_steady_tone_is_measured_as_such():
 
 
 def test_what_is_kept_apart_is_told_apart():
-    """Pitch tells the age alone, speed the emotion alone, nothing tells the timbre."""
+    """Pitch alone tells the age, envelopes alone the gender, speed alone the emotion, nothing the timbre."""
     rng = np.random.default_rng(0)
     profiles = list(product(AGES, GENDERS, TIMBRES))
     made = {
         (profile, emotion, i): Measures(
             100.0 * 1.3 ** AGES.index(profile[0]) + rng.normal(),
+            80.0 + rng.normal(),
             5.0 + rng.normal(0, 0.05),
             4.0 + feeling + rng.normal(0, 0.05),
             -23.0 + rng.normal(0, 0.05),
             rng.normal(0, 0.05),
-            tuple(rng.normal(0, 0.01, 4)),
+            (rng.normal(), *((profile[1] == "male") + rng.normal(0, 0.05, 3))),
         )
         for profile in profiles
         for feeling, emotion in enumerate(PORTRAYALS)
-        for i in range(2)
+        for i in range(3)
     }
     found = leakage(made)
     assert found["age"]["emotional"] > 0.9
-    assert found["timbre"]["emotional"] < 0.8
+    assert found["gender"]["emotional"] > 0.9
+    assert found["timbre"]["emotional"] < 0.6
+    assert found["speaker"]["emotional"] < 0.6
     assert found["emotion"]["relative to the speaker"] > 0.9
     assert found["emotion"]["chance"] == pytest.approx(1 / 8)

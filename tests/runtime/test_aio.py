@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 import pytest
 
-from runtime.aio import iterate_in_thread
+from runtime.aio import iterate_in_thread, until
 
 
 async def test_items_come_in_order_while_the_loop_stays_free() -> None:
@@ -68,3 +68,21 @@ async def test_a_reader_who_leaves_stops_the_thread() -> None:
     async with aclosing(iterate_in_thread(endless)) as items:
         await anext(items)
     assert await asyncio.to_thread(ended.wait, 2)
+
+
+async def test_a_reader_that_is_cancelled_leaves_no_task_behind():
+    async def silent():
+        await asyncio.Event().wait()
+        yield 0
+
+    async def read():
+        async with aclosing(until(silent(), asyncio.get_running_loop().create_future())) as items:
+            return [item async for item in items]
+
+    others = asyncio.all_tasks()
+    reader = asyncio.create_task(read())
+    await asyncio.sleep(0.01)
+    reader.cancel()
+    await asyncio.gather(reader, return_exceptions=True)
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == others
