@@ -1,5 +1,6 @@
 """Shows a face that speaks the reply, and keeps the video."""
 
+import time
 from collections.abc import AsyncIterator
 
 from empatheia.avatar.v1 import avatar_pb2
@@ -29,10 +30,20 @@ class VideoData(BaseModel):
     model: ModelRef
 
 
-async def render(turn: Turn, avatar_id: str, seed: int) -> VideoData:
+_LEAD_S = 0.6
+"""How far ahead of the clock a video begins that goes on from a live one: until then that one is seen."""
+
+
+async def render(turn: Turn, avatar_id: str, seed: int, life_began_s: float = 0.0) -> VideoData:
     """Sends speech to the avatar service as it comes and passes its video on.
 
     When the service dies, the video starts again from its first picture: a second `video_header` says so.
+
+    Args:
+        turn: The turn.
+        avatar_id: Who speaks.
+        seed: Of the avatar's life.
+        life_began_s: When that life began, if the person already sees it; else 0.
 
     Raises:
         EmpatheiaError: The video is broken off, or what it needs was.
@@ -46,6 +57,9 @@ async def render(turn: Turn, avatar_id: str, seed: int) -> VideoData:
                 start = avatar_pb2.RenderStart(
                     avatar_id=avatar_id, style=style, seed=seed, sample_rate=response.header.sample_rate
                 )
+                if life_began_s:
+                    start.life_s = max(0.0, time.time() - life_began_s) + _LEAD_S
+                    start.before.SetInParent()
                 yield avatar_pb2.RenderRequest(start=start)
             elif kind == "audio":
                 voice = avatar_pb2.VoiceChunk(data=response.audio.data, pts_s=response.audio.pts_s)

@@ -180,7 +180,7 @@ async def render(state: TurnState, turn: Turn, current: Span) -> Update:
     """Shows the face that speaks; without it, speech and text remain."""
     query = query_of(state)
     try:
-        video = await ask_video(turn, query.avatar_id, query.seed)
+        video = await ask_video(turn, query.avatar_id, query.seed, query.life_began_s)
     except EmpatheiaError as error:
         return _degraded("video", error, turn, current)
     annotate(

@@ -34,6 +34,8 @@ class QueryData(_Data):
     media: list[MediaRef]
     avatar_id: str
     profile: ProfileData
+    life_began_s: float = 0.0
+    """See `TurnOptions`."""
 
 
 class DegradationData(_Data):

@@ -198,8 +198,8 @@ class FakeSpeech(Fake):
             segment = content_pb2.ContentSegment()
             segment.CopyFrom(request.segment)
             segment.start_s = clock
-            for word in segment.words:
-                word.start_s, word.end_s = word.start_s + clock, word.end_s + clock
+            for timed in (*segment.words, *segment.phonemes, *segment.visemes):
+                timed.start_s, timed.end_s = timed.start_s + clock, timed.end_s + clock
             yield speech_pb2.SynthesizeResponse(spoken=segment)
             for part in range(4):
                 if self.die_after is not None and chunks == self.die_after:

@@ -101,6 +101,7 @@ class AvatarService(Service):
                 fps=video.fps,
                 width=video.size,
                 height=video.size,
+                life_s=form.life_s,
             )
             yield avatar_pb2.RenderResponse(header=header, model=model)
             sequence = 0

@@ -2,26 +2,29 @@
 
 import asyncio
 import json
+from base64 import b64encode
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
+from empatheia.avatar.v1 import avatar_pb2
 from empatheia.common.v1 import media_pb2
 from empatheia.dialogue.v1 import dialogue_pb2
-from fastapi import FastAPI, File, Form, Request, UploadFile
+from fastapi import FastAPI, File, Form, Request, UploadFile, WebSocket, WebSocketDisconnect
 from fastapi import Path as PathParameter
 from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
 
 from runtime.artifacts import ArtifactStore, new_turn_id
-from runtime.errors import Internal, unexpected
+from runtime.errors import EmpatheiaError, Internal, unexpected
 from runtime.hosting.service import Call
 from runtime.reply import MEDIA_CHUNKS, event_json, reply_json
 from runtime.request import HEAD_BYTES, check_text, media_header, parse_history, parse_json, too_large
 from runtime.settings import LimitSettings, Settings
 from services.gateway import http_schemas as schemas
 from services.gateway.http_problems import BodyLimit, install, problem
+from services.gateway.life import Life, life_start
 
 _STATIC = Path(__file__).parent / "static"
 _FORM_BYTES = 4 * 1024 * 1024
@@ -43,6 +46,10 @@ class Dialogue(Protocol):
         self, request: dialogue_pb2.RespondRequest, call: Call
     ) -> AsyncGenerator[dialogue_pb2.RespondResponse]:
         """Answers one turn."""
+        ...
+
+    def life(self, start: avatar_pb2.RenderStart) -> Life:
+        """The face while nobody answers."""
         ...
 
     async def list_avatars(
@@ -93,6 +100,8 @@ def build_app(dialogue: Dialogue) -> FastAPI:
         seed: Annotated[int, Form(description="Same seed, same reply.", ge=-(2**63), lt=2**63)] = 0,
         conversation_id: Annotated[str, Form(description="As `started` of an earlier turn says.")] = "",
         resume: Annotated[str, Form(description="Id of a turn that broke off.")] = "",
+        stream_video: Annotated[bool, Form(description=schemas.STREAM_VIDEO)] = False,
+        life_began_s: Annotated[float, Form(description=schemas.LIFE_BEGAN, ge=0)] = 0.0,
     ) -> Response:
         """Takes text, speech and face video, any of them, and answers.
 
@@ -105,6 +114,7 @@ def build_app(dialogue: Dialogue) -> FastAPI:
             seed=seed,
             conversation_id=check_text("conversation_id", conversation_id, limits),
             resume_turn_id=check_text("resume", resume, limits),
+            life_began_s=life_began_s,
         )
         request = dialogue_pb2.RespondRequest(
             text=check_text("text", text, limits),
@@ -113,7 +123,7 @@ def build_app(dialogue: Dialogue) -> FastAPI:
             options=options,
         )
         root = http.scope.get("root_path", "")
-        events = _events(dialogue, request, root)
+        events = _events(dialogue, request, root, stream_video)
         if _wants_json(http.headers.get("accept", "")):
             async with aclosing(events):
                 async for name, data in events:
@@ -123,6 +133,24 @@ def build_app(dialogue: Dialogue) -> FastAPI:
         # What is wrong from the start still gets its own status.
         first = await anext(events)
         return StreamingResponse(_sse(first, events), media_type="text/event-stream", headers=_NO_BUFFER)
+
+    @app.websocket("/v1/life")
+    async def life(
+        socket: WebSocket, avatar: str = "", seed: int = 0, life_s: float = 0.0, before: str = "{}"
+    ) -> None:
+        """Shows the face while nobody answers; the person's voice, sent meanwhile, is listened to.
+
+        Query: `avatar`, `seed`, `life_s` and `before` (controls of the face as in the event `style`) as in
+        the contract of the avatar. The person sends 16-bit samples, one channel, 24 kHz. Back come
+        `mime_type` and `life_began_s` as JSON, then fragments of MP4 with times from `life_s`; or a problem.
+        """
+        await socket.accept()
+        with suppress(WebSocketDisconnect):
+            try:
+                await _live(socket, dialogue.life(life_start(avatar, seed, life_s, before)))
+            except (EmpatheiaError, RuntimeError) as error:
+                await socket.send_json(problem(unexpected(error, "gateway")))
+            await socket.close()
 
     @app.get("/v1/turns/{turn_id}", tags=["turns"], response_model=schemas.Reply, summary="Read a reply")
     async def turn(http: Request, turn_id: TurnId) -> Response:
@@ -162,16 +190,43 @@ def build_app(dialogue: Dialogue) -> FastAPI:
 
 
 async def _events(
-    dialogue: Dialogue, request: dialogue_pb2.RespondRequest, root: str
+    dialogue: Dialogue, request: dialogue_pb2.RespondRequest, root: str, stream_video: bool
 ) -> AsyncGenerator[tuple[str, dict[str, Any]]]:
-    """Runs a turn; yields each event but the media by name and data."""
+    """Runs a turn; yields each event by name and data; of the media the video alone, if it is wanted."""
     async with aclosing(dialogue.respond(request, Call(new_turn_id(), "respond", None))) as responses:
         async for response in responses:
             name, data = event_json(response.event)
             if name == "reply":
                 data = _reply(response.event.reply, root)
-            if name not in MEDIA_CHUNKS:
+            if name == "video" and stream_video:
+                chunk = response.event.video
+                yield name, {"data": b64encode(chunk.data).decode(), "pts_s": chunk.pts_s}
+            elif name not in MEDIA_CHUNKS:
                 yield name, data
+
+
+async def _live(socket: WebSocket, life: Life) -> None:
+    """Shows a life until it ends or the viewer leaves, and lets it hear the viewer meanwhile."""
+
+    async def hear() -> None:
+        with suppress(WebSocketDisconnect):
+            while True:
+                life.hear(await socket.receive_bytes())
+
+    hearing = asyncio.create_task(hear())
+    try:
+        async with aclosing(life.video()) as pieces:
+            async for piece in pieces:
+                if hearing.done():
+                    return
+                if piece.HasField("header"):
+                    opening = {"mime_type": piece.header.mime_type, "life_began_s": life.began_s}
+                    await socket.send_json(opening)
+                else:
+                    await socket.send_bytes(piece.chunk.data)
+    finally:
+        hearing.cancel()
+        await asyncio.wait({hearing})
 
 
 async def _sse(

@@ -160,6 +160,11 @@ HISTORY = (
     'What was said before, oldest first, as JSON: `[{"role": "speaker" or "listener", "text": ...,'
     ' "emotion": optional label}]`.'
 )
+STREAM_VIDEO = (
+    "Also send the video as it is made: after each `video_header` events `video` with `data`, the next bytes "
+    "of the MP4 in base64. For a player that takes fragments."
+)
+LIFE_BEGAN = "As `/v1/life` says, where the face is already seen: the reply's video goes on from there."
 RESPOND: Responses = {
     200: {
         "model": Reply,

@@ -26,6 +26,7 @@ from runtime.telemetry.tracing import within
 from services.gateway.conversation import Conversation
 from services.gateway.door import admit_history, admit_media, admit_text
 from services.gateway.http import build_app
+from services.gateway.life import Life
 from services.gateway.live import LiveTurn, begun
 from services.gateway.runner import TurnRunner
 
@@ -112,6 +113,10 @@ class DialogueService(Service):
         """Lists the avatars of the avatar service."""
         return dialogue_pb2.ListAvatarsResponse(avatars=await self._avatars(call.turn_id))
 
+    def life(self, start: avatar_pb2.RenderStart) -> Life:
+        """The face while nobody answers; see `Life`."""
+        return Life(self._transport, start)
+
     def listen(
         self,
         history: Sequence[common_dialogue_pb2.Utterance],
@@ -188,6 +193,7 @@ class DialogueService(Service):
             media=refs,
             avatar_id=avatar.id,
             profile=profile,
+            life_began_s=options.life_began_s,
         )
 
     async def _choose_avatar(self, avatar_id: str, turn_id: str) -> avatar_pb2.Avatar:

@@ -197,6 +197,9 @@ class FakeDialogue(Service):
         for name, data in files.items():
             await self.artifacts.write(reply.turn_id, name, data)
 
+    def life(self, start):
+        raise NotImplementedError
+
     async def list_avatars(self, request, call):
         profile = common_pb2.Profile(age="young", gender="female", timbre="mid")
         avatar = avatar_pb2.Avatar(id="mira", name="Mira", profile=profile, description="A calm face.")

@@ -1,8 +1,10 @@
 import asyncio
 import json
+from base64 import b64decode
 
 import httpx
 import pytest
+from fastapi.testclient import TestClient
 
 from runtime.errors import InvalidInput, ServiceDown, TooSlow, UnknownName, WeightsMissing
 from runtime.settings import LimitSettings
@@ -55,6 +57,18 @@ async def test_each_step_is_an_event(client):
     assert emotion["distribution"]["sad"] == pytest.approx(0.9)
     assert emotion["evidence"][1]["note"] == "speaks slowly"
     assert events[-1][1]["video"]["path"] == f"/v1/turns/{TURN_ID}/video"
+
+
+async def test_the_video_is_sent_as_it_is_made_where_it_is_wanted(client, dialogue):
+    given = {"text": "my dog died", "stream_video": "true", "life_began_s": "1.5"}
+    events = parse((await client.post("/v1/respond", data=given)).text)
+    assert b"".join(b64decode(data["data"]) for name, data in events if name == "video") == VIDEO
+    assert dialogue.requests[0].options.life_began_s == 1.5
+
+
+async def test_life_says_why_it_is_not_shown(dialogue):
+    with TestClient(build_app(dialogue)).websocket_connect("/v1/life?before=%7B") as socket:
+        assert socket.receive_json()["reason"] == "BAD_STYLE"
 
 
 async def test_json_is_the_reply_alone(client):

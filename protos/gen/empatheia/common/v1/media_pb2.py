@@ -24,21 +24,21 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x65mpatheia/common/v1/media.proto\x12\x13\x65mpatheia.common.v1\"\xc9\x01\n\x0bMediaHeader\x12,\n\x04kind\x18\x01 \x01(\x0e\x32\x1e.empatheia.common.v1.MediaKind\x12\x11\n\tmime_type\x18\x02 \x01(\t\x12\x11\n\tfile_name\x18\x03 \x01(\t\x12\x13\n\x0bsample_rate\x18\x04 \x01(\x05\x12\x10\n\x08\x63hannels\x18\x05 \x01(\x05\x12\x0b\n\x03\x66ps\x18\x06 \x01(\x01\x12\r\n\x05width\x18\x07 \x01(\x05\x12\x0e\n\x06height\x18\x08 \x01(\x05\x12\x13\n\x0btotal_bytes\x18\t \x01(\x03\";\n\nMediaChunk\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\r\n\x05pts_s\x18\x02 \x01(\x01\x12\x10\n\x08sequence\x18\x03 \x01(\x03\"#\n\x0cMediaTrailer\x12\x13\n\x0btotal_bytes\x18\x01 \x01(\x03\"\xc2\x01\n\tMediaPart\x12\x11\n\tstream_id\x18\x01 \x01(\x05\x12\x32\n\x06header\x18\x02 \x01(\x0b\x32 .empatheia.common.v1.MediaHeaderH\x00\x12\x30\n\x05\x63hunk\x18\x03 \x01(\x0b\x32\x1f.empatheia.common.v1.MediaChunkH\x00\x12\x34\n\x07trailer\x18\x04 \x01(\x0b\x32!.empatheia.common.v1.MediaTrailerH\x00\x42\x06\n\x04part*S\n\tMediaKind\x12\x1a\n\x16MEDIA_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10MEDIA_KIND_AUDIO\x10\x01\x12\x14\n\x10MEDIA_KIND_VIDEO\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x65mpatheia/common/v1/media.proto\x12\x13\x65mpatheia.common.v1\"\xd9\x01\n\x0bMediaHeader\x12,\n\x04kind\x18\x01 \x01(\x0e\x32\x1e.empatheia.common.v1.MediaKind\x12\x11\n\tmime_type\x18\x02 \x01(\t\x12\x11\n\tfile_name\x18\x03 \x01(\t\x12\x13\n\x0bsample_rate\x18\x04 \x01(\x05\x12\x10\n\x08\x63hannels\x18\x05 \x01(\x05\x12\x0b\n\x03\x66ps\x18\x06 \x01(\x01\x12\r\n\x05width\x18\x07 \x01(\x05\x12\x0e\n\x06height\x18\x08 \x01(\x05\x12\x13\n\x0btotal_bytes\x18\t \x01(\x03\x12\x0e\n\x06life_s\x18\n \x01(\x01\";\n\nMediaChunk\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\r\n\x05pts_s\x18\x02 \x01(\x01\x12\x10\n\x08sequence\x18\x03 \x01(\x03\"#\n\x0cMediaTrailer\x12\x13\n\x0btotal_bytes\x18\x01 \x01(\x03\"\xc2\x01\n\tMediaPart\x12\x11\n\tstream_id\x18\x01 \x01(\x05\x12\x32\n\x06header\x18\x02 \x01(\x0b\x32 .empatheia.common.v1.MediaHeaderH\x00\x12\x30\n\x05\x63hunk\x18\x03 \x01(\x0b\x32\x1f.empatheia.common.v1.MediaChunkH\x00\x12\x34\n\x07trailer\x18\x04 \x01(\x0b\x32!.empatheia.common.v1.MediaTrailerH\x00\x42\x06\n\x04part*S\n\tMediaKind\x12\x1a\n\x16MEDIA_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10MEDIA_KIND_AUDIO\x10\x01\x12\x14\n\x10MEDIA_KIND_VIDEO\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'empatheia.common.v1.media_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MEDIAKIND']._serialized_start=555
-  _globals['_MEDIAKIND']._serialized_end=638
+  _globals['_MEDIAKIND']._serialized_start=571
+  _globals['_MEDIAKIND']._serialized_end=654
   _globals['_MEDIAHEADER']._serialized_start=57
-  _globals['_MEDIAHEADER']._serialized_end=258
-  _globals['_MEDIACHUNK']._serialized_start=260
-  _globals['_MEDIACHUNK']._serialized_end=319
-  _globals['_MEDIATRAILER']._serialized_start=321
-  _globals['_MEDIATRAILER']._serialized_end=356
-  _globals['_MEDIAPART']._serialized_start=359
-  _globals['_MEDIAPART']._serialized_end=553
+  _globals['_MEDIAHEADER']._serialized_end=274
+  _globals['_MEDIACHUNK']._serialized_start=276
+  _globals['_MEDIACHUNK']._serialized_end=335
+  _globals['_MEDIATRAILER']._serialized_start=337
+  _globals['_MEDIATRAILER']._serialized_end=372
+  _globals['_MEDIAPART']._serialized_start=375
+  _globals['_MEDIAPART']._serialized_end=569
 # @@protoc_insertion_point(module_scope)

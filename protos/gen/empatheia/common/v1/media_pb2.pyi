@@ -16,7 +16,7 @@ MEDIA_KIND_AUDIO: MediaKind
 MEDIA_KIND_VIDEO: MediaKind
 
 class MediaHeader(_message.Message):
-    __slots__ = ("kind", "mime_type", "file_name", "sample_rate", "channels", "fps", "width", "height", "total_bytes")
+    __slots__ = ("kind", "mime_type", "file_name", "sample_rate", "channels", "fps", "width", "height", "total_bytes", "life_s")
     KIND_FIELD_NUMBER: _ClassVar[int]
     MIME_TYPE_FIELD_NUMBER: _ClassVar[int]
     FILE_NAME_FIELD_NUMBER: _ClassVar[int]
@@ -26,6 +26,7 @@ class MediaHeader(_message.Message):
     WIDTH_FIELD_NUMBER: _ClassVar[int]
     HEIGHT_FIELD_NUMBER: _ClassVar[int]
     TOTAL_BYTES_FIELD_NUMBER: _ClassVar[int]
+    LIFE_S_FIELD_NUMBER: _ClassVar[int]
     kind: MediaKind
     mime_type: str
     file_name: str
@@ -35,7 +36,8 @@ class MediaHeader(_message.Message):
     width: int
     height: int
     total_bytes: int
-    def __init__(self, kind: _Optional[_Union[MediaKind, str]] = ..., mime_type: _Optional[str] = ..., file_name: _Optional[str] = ..., sample_rate: _Optional[int] = ..., channels: _Optional[int] = ..., fps: _Optional[float] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., total_bytes: _Optional[int] = ...) -> None: ...
+    life_s: float
+    def __init__(self, kind: _Optional[_Union[MediaKind, str]] = ..., mime_type: _Optional[str] = ..., file_name: _Optional[str] = ..., sample_rate: _Optional[int] = ..., channels: _Optional[int] = ..., fps: _Optional[float] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., total_bytes: _Optional[int] = ..., life_s: _Optional[float] = ...) -> None: ...
 
 class MediaChunk(_message.Message):
     __slots__ = ("data", "pts_s", "sequence")

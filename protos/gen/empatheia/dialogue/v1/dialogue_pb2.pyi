@@ -16,18 +16,20 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class TurnOptions(_message.Message):
-    __slots__ = ("avatar_id", "profile", "seed", "conversation_id", "resume_turn_id")
+    __slots__ = ("avatar_id", "profile", "seed", "conversation_id", "resume_turn_id", "life_began_s")
     AVATAR_ID_FIELD_NUMBER: _ClassVar[int]
     PROFILE_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
     RESUME_TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    LIFE_BEGAN_S_FIELD_NUMBER: _ClassVar[int]
     avatar_id: str
     profile: _dialogue_pb2.Profile
     seed: int
     conversation_id: str
     resume_turn_id: str
-    def __init__(self, avatar_id: _Optional[str] = ..., profile: _Optional[_Union[_dialogue_pb2.Profile, _Mapping]] = ..., seed: _Optional[int] = ..., conversation_id: _Optional[str] = ..., resume_turn_id: _Optional[str] = ...) -> None: ...
+    life_began_s: float
+    def __init__(self, avatar_id: _Optional[str] = ..., profile: _Optional[_Union[_dialogue_pb2.Profile, _Mapping]] = ..., seed: _Optional[int] = ..., conversation_id: _Optional[str] = ..., resume_turn_id: _Optional[str] = ..., life_began_s: _Optional[float] = ...) -> None: ...
 
 class MediaFile(_message.Message):
     __slots__ = ("header", "data")
