@@ -48,9 +48,9 @@ class CreasePainter:
             between = [(8 + 2 * frown, -46), (5.5, -36), (7, -27)]
             self._fold(target, view, between, 2.4, frown * (0.34 + 0.3 * age), side=side)
             bridge = [(14, 6), (9, 13), (11, 21)]
-            self._fold(target, view, bridge, 2.2, 0.55 * sneer, side=side)
+            self._fold(target, view, bridge, 2.2, 0.34 * sneer, side=side)
             pouch = [(s.eye_x - 20, 17), (s.eye_x - 2, 22), (s.eye_x + 20, 17)]
-            self._fold(target, view, pouch, 2.4, squint * (0.30 + 0.3 * age), side=side, lit=False)
+            self._fold(target, view, pouch, 2.4, squint * (0.16 + 0.44 * age), side=side, lit=False)
             for angle in (-7.0, 1.0, 9.0):
                 outer = s.eye_x + s.eye_width
                 crow = [(outer + 5, 1 + 0.5 * angle), (outer + 15, 1 + 1.15 * angle)]

@@ -139,8 +139,35 @@ def paint_beard(layer: Layer, hair: Hair, shape: HeadShape, seed: int) -> None:
     rng = np.random.default_rng(seed)
     root, tip, shine = rgb(hair.root), rgb(hair.tip), rgb(hair.shine)
     s = shape
+    # The hairs' roots darken the skin between them.
+    cover = (0.5 * hair.beard * _bearded(layer.coordinates(), s))[..., None]
+    tint = 255 * mix(root * 0.85, tip, 0.35)
+    pixels = layer.pixels[..., :3]
+    pixels[:] = np.round(pixels + (tint - pixels) * cover * (layer.pixels[..., 3:] / 255.0))
     p = rng.uniform((-98, 4), (98, s.chin_y + 3), (15000, 2))
-    x, y = p[:, 0], p[:, 1]
+    chance = _bearded(p, s)
+    keep = rng.uniform(0, 1, len(p)) < chance**1.25 * (0.25 + 0.75 * hair.beard)
+    inside = path(curve(s.outline, closed=True))
+    layer.canvas.save()
+    layer.canvas.clipPath(path(curve(s.outline * 1.012, closed=True)), True)
+    for (px, py), dense in zip(p[keep].tolist(), chance[keep].tolist(), strict=True):
+        if not inside.contains(px, py):
+            continue
+        moustache = py < s.mouth_y - 4 and abs(px) < 50
+        flow = np.array(
+            [1.1 * np.sign(px) * min(1, abs(px) / 14), 0.75] if moustache else [0.45 * px / 80, 1.0]
+        )
+        way = (flow + rng.normal(0, 0.22, 2)) * rng.uniform(3.5, 6.5) * (0.5 + 0.5 * dense)
+        shade = float(np.clip(0.55 - 0.004 * px - 0.002 * (py - 90) + rng.normal(0, 0.22), 0, 1))
+        colour = mix(root * 0.85, tip, min(1, 2 * shade)) if shade < 0.5 else mix(tip, shine, 2 * shade - 1)
+        line = np.array([[px, py], [px + way[0], py + way[1]]])
+        layer.canvas.drawPath(path(line, closed=False), stroke(colour, 0.9, 0.30 + 0.30 * dense))
+    layer.canvas.restore()
+
+
+def _bearded(p: Points, s: HeadShape) -> NDArray[np.float64]:
+    """How thickly a beard grows at some points of the face, 0 to 1."""
+    x, y = p[..., 0], p[..., 1]
     away = np.abs(x)
     jaw = smooth(y, s.mouth_y - 20, s.mouth_y + 16) * smooth(away, 14, 30)
     cheek = smooth(y - 0.9 * (away - 60), 62, 86) * smooth(away, 40, 62)
@@ -152,26 +179,9 @@ def paint_beard(layer: Layer, hair: Hair, shape: HeadShape, seed: int) -> None:
         * (1 - smooth(away, 40, 50))
     )
     free = ((x / (0.98 * s.mouth_width)) ** 2 + ((y - s.mouth_y - 3) / 13) ** 2) < 1
-    chance = np.clip(np.maximum.reduce([jaw * cheek, side, chin * (1 - smooth(away, 70, 90)), lip]), 0, 1)
-    chance = np.maximum(chance, jaw * smooth(y, s.mouth_y - 6, s.mouth_y + 10))
-    keep = (rng.uniform(0, 1, len(p)) < chance**1.25 * (0.25 + 0.75 * hair.beard)) & ~free
-    inside = path(curve(s.outline, closed=True))
-    layer.canvas.save()
-    layer.canvas.clipPath(path(curve(s.outline * 1.012, closed=True)), True)
-    for px, py in p[keep].tolist():
-        if not inside.contains(px, py):
-            continue
-        flow = (
-            np.array([0.45 * px / 80, 1.0])
-            if py > s.mouth_y - 4
-            else np.array([1.1 * np.sign(px) * min(1, abs(px) / 14), 0.75])
-        )
-        way = (flow + rng.normal(0, 0.22, 2)) * rng.uniform(3.5, 6.5)
-        shade = float(np.clip(0.55 - 0.004 * px - 0.002 * (py - 90) + rng.normal(0, 0.22), 0, 1))
-        colour = mix(root * 0.85, tip, min(1, 2 * shade)) if shade < 0.5 else mix(tip, shine, 2 * shade - 1)
-        line = np.array([[px, py], [px + way[0], py + way[1]]])
-        layer.canvas.drawPath(path(line, closed=False), stroke(colour, 1.0, 0.62))
-    layer.canvas.restore()
+    grown = np.maximum.reduce([jaw * cheek, side, chin * (1 - smooth(away, 70, 90)), lip])
+    grown = np.maximum(grown, jaw * smooth(y, s.mouth_y - 6, s.mouth_y + 10))
+    return np.asarray(np.clip(grown, 0, 1) * ~free)
 
 
 def _long_back(h: HairPainter, target: skia.Canvas) -> None:

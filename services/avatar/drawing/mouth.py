@@ -52,7 +52,7 @@ def mouth_lines(shape: HeadShape, pose: Pose) -> MouthLines:
     pucker, funnel, jaw = pose["mouthPucker"], pose["mouthFunnel"], pose["jawOpen"]
     smile, sneer = pose.both("mouthSmile"), pose.both("noseSneer")
     rounded = max(pucker, 0.8 * funnel)
-    wide = 0.30 * smile + 0.17 * pose.both("mouthStretch") + 0.06 * pose.both("mouthDimple")
+    wide = 0.23 * smile + 0.17 * pose.both("mouthStretch") + 0.06 * pose.both("mouthDimple")
     half = shape.mouth_width * (1 + wide - 0.38 * pucker - 0.22 * funnel - 0.14 * jaw * (1 - smile))
     drop = (JAW_DROP * jaw) * (1 - pose["mouthClose"])
     raised = 6.4 * pose.both("mouthUpperUp")
@@ -70,7 +70,7 @@ def mouth_lines(shape: HeadShape, pose: Pose) -> MouthLines:
     line += 2.0 * pose["mouthClose"] * jaw * 3
     line -= (2.6 * pose["mouthShrugLower"] + 2.2 * pose["mouthShrugUpper"] + 2.0 * sneer) * (1 - away**2)
     # Speech opens like a lens, a smile like a crescent, round lips like an O.
-    bow = np.clip(1 - away ** (2.5 - 0.5 * rounded), 0, 1) ** (0.72 - 0.22 * rounded + 0.25 * smile)
+    bow = np.clip(1 - away ** (2.5 - 0.5 * rounded), 0, 1) ** (0.72 - 0.22 * rounded + 0.65 * smile)
     full = shape.head.lips
     press = pose.both("mouthPress")
     thin = 1 - 0.24 * smile - 0.10 * pose.both("mouthStretch") + 0.20 * rounded
@@ -78,8 +78,9 @@ def mouth_lines(shape: HeadShape, pose: Pose) -> MouthLines:
     lower = 11.4 * full * thin * (1 - 0.60 * pose["mouthRollLower"] - 0.28 * press)
     lower *= 1 + 0.18 * pose["mouthShrugLower"]
     cupid = 1 + 0.13 * np.exp(-(((away - 0.27) / 0.13) ** 2)) - 0.15 * np.exp(-((_T / 0.10) ** 2))
-    swell_up = np.clip(1 - away**1.7, 0, 1) ** 1.05 * cupid
-    swell_low = np.clip(1 - away**3.0, 0, 1) ** 0.66
+    # Smiling lips meet before the corner, and are not thin there.
+    swell_up = np.clip(1 - away**1.7, 0, 1) ** 1.05 * cupid + 0.16 * smile * away**4
+    swell_low = np.clip(1 - away**3.0, 0, 1) ** 0.66 + 0.10 * smile * away**4
     aside = mouth_aside(pose)
     x = half * _T + aside
     # The jaw carries the lower lip further to its side than the upper one.
