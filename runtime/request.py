@@ -51,17 +51,18 @@ _EXTENSIONS = {
     **{".mpg": "mpeg", ".mpeg": "mpeg", ".ts": "mp2t", ".avi": "x-msvideo", ".wmv": "x-ms-asf"},
     **{".ogv": "ogg", ".3gp": "mp4"},
 }
-# What people send by mistake, told by its first bytes.
-_OTHERS = (
-    (b"\x89PNG", "a PNG picture"),
-    (b"\xff\xd8\xff", "a JPEG picture"),
-    (b"GIF8", "a GIF picture"),
-    (b"%PDF", "a PDF document"),
-    (b"PK\x03\x04", "a ZIP archive"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"\x7fELF", "a program"),
-    (b"<", "markup"),
-    (b"{", "JSON"),
+# (offset, bytes) of what people send by mistake.
+_OTHERS: Sequence[tuple[int, bytes, str]] = (
+    (0, b"\x89PNG", "a PNG picture"),
+    (0, b"\xff\xd8\xff", "a JPEG picture"),
+    (0, b"GIF8", "a GIF picture, still or animated"),
+    (8, b"WEBP", "a WebP picture, still or animated"),
+    (0, b"%PDF", "a PDF document"),
+    (0, b"PK\x03\x04", "a ZIP archive"),
+    (0, b"\x1f\x8b", "a gzip archive"),
+    (0, b"\x7fELF", "a program"),
+    (0, b"<", "markup"),
+    (0, b"{", "JSON"),
 )
 
 
@@ -170,9 +171,8 @@ def media_header(
         raise InvalidInput.of(field, f"{name} is empty (0 bytes)", reason="EMPTY_MEDIA")
     subtype = next((sub for at, magic, sub in _CONTAINERS if head[at : at + len(magic)] == magic), "")
     if not subtype:
-        for magic, what in _OTHERS:
-            if head.startswith(magic):
-                raise InvalidInput.of(field, f"{name} is {what}, no recording", reason="UNKNOWN_MEDIA")
+        if mistaken := no_recording(head):
+            raise InvalidInput.of(field, f"{name} is {mistaken}, no recording", reason="UNKNOWN_MEDIA")
         subtype = _EXTENSIONS.get(PurePath(name).suffix.lower(), "")
     if not subtype:
         raise InvalidInput.of(
@@ -184,6 +184,11 @@ def media_header(
         raise InvalidInput.of(field, f"{name} holds sound only; give it as audio", reason="WRONG_MEDIA_KIND")
     family = "video" if kind == media_pb2.MEDIA_KIND_VIDEO else "audio"
     return media_pb2.MediaHeader(kind=kind, mime_type=f"{family}/{subtype}", file_name=name, total_bytes=size)
+
+
+def no_recording(head: bytes) -> str:
+    """What a file is that was sent by mistake, by its first bytes: "a PNG picture"; empty if unknown."""
+    return next((what for at, magic, what in _OTHERS if head[at : at + len(magic)] == magic), "")
 
 
 def too_large(field: str, size: int, limits: LimitSettings) -> TooMuch:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
 from services.perception.backends import Track
-from services.perception.fitting import Part
+from services.perception.fitting import Ints, Part, Training
 from services.perception.listening import Listener
 from services.perception.modalities import faces, prosody
 from services.perception.model import Floats
@@ -29,7 +29,7 @@ class Corpus:
     """A data set, split by person, dialogue or picture."""
 
     labels: tuple[str, ...]
-    train: Part
+    train: Training
     valid: Part
 
 
@@ -40,10 +40,10 @@ def voices(folder: Path) -> Corpus:
     labels = tuple(sorted({row["emotion"] for row in rows}))
     features = np.stack([_voice(folder / row["file"]) for row in rows])
     target = np.array([labels.index(row["emotion"]) for row in rows])
-    held_back = np.array([int(row["actor"]) in _VALID_ACTORS for row in rows])
-    return Corpus(
-        labels, Part(features[~held_back], target[~held_back]), Part(features[held_back], target[held_back])
-    )
+    actor = np.array([int(row["actor"]) for row in rows])
+    held_back = np.isin(actor, _VALID_ACTORS)
+    whole = Training(features, target, actor, np.zeros(len(rows), np.bool_))
+    return Corpus(labels, whole.rows(~held_back), whole.rows(held_back))
 
 
 class _Longest(Track):
@@ -85,7 +85,8 @@ def faces_of(folder: Path) -> Corpus:
     finder = faces.Finder()
     random = np.random.default_rng(0)
     greys = [_grey(folder / row["file"]) for row in rows]
-    held_back = _held_back(greys, random)
+    group = _alike(greys)
+    held_back = _held_back(group, random)
     train, valid = [], []
     for grey, out in zip(greys, held_back, strict=True):
         box = next(iter(finder.find(grey)), _usual_box(grey))
@@ -93,9 +94,15 @@ def faces_of(folder: Path) -> Corpus:
             valid.append(_face(grey, box))
         else:
             train += [_face(grey, box)] + [_face(*_changed(grey, box, random)) for _ in range(_COPIES)]
+    each = _COPIES + 1
     return Corpus(
         labels,
-        Part(np.stack(train), np.repeat(target[~held_back], _COPIES + 1)),
+        Training(
+            np.stack(train),
+            np.repeat(target[~held_back], each),
+            np.repeat(group[~held_back], each),
+            np.arange(len(train)) % each > 0,
+        ),
         Part(np.stack(valid), target[held_back]),
     )
 
@@ -118,7 +125,8 @@ def held_back_files(modality: str, folder: Path) -> set[str]:
         return {row["file"] for row in rows if int(row["actor"]) in _VALID_ACTORS}
     if modality != "face" or "expression" not in rows[0]:
         raise KeyError("expression" if modality == "face" else modality)
-    out = _held_back([_grey(folder / row["file"]) for row in rows], np.random.default_rng(0))
+    group = _alike([_grey(folder / row["file"]) for row in rows])
+    out = _held_back(group, np.random.default_rng(0))
     return {row["file"] for row, kept in zip(rows, out, strict=True) if kept}
 
 
@@ -126,14 +134,19 @@ def _grey(path: Path) -> faces.Grey:
     return _u8(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE))
 
 
-def _held_back(greys: Sequence[faces.Grey], random: np.random.Generator) -> NDArray[np.bool_]:
-    """A random fifth, near-duplicates always on the same side."""
+def _alike(greys: Sequence[faces.Grey]) -> Ints:
+    """A number for each picture, the same for near-duplicates."""
     thumbs = [cv2.resize(grey, (16, 16), interpolation=cv2.INTER_AREA).ravel() for grey in greys]
     small = np.stack(thumbs).astype(np.float32)
     small -= small.mean(axis=1, keepdims=True)
     small /= np.linalg.norm(small, axis=1, keepdims=True) + 1e-6
-    groups, group = connected_components(small @ small.T > _ALIKE)
-    chosen: NDArray[np.bool_] = random.integers(0, _FOLDS, groups)[group] == 0
+    _, group = connected_components(small @ small.T > _ALIKE)
+    return np.asarray(group, np.int64)
+
+
+def _held_back(group: Ints, random: np.random.Generator) -> NDArray[np.bool_]:
+    """A random fifth, near-duplicates always on the same side."""
+    chosen: NDArray[np.bool_] = random.integers(0, _FOLDS, group.max() + 1)[group] == 0
     return chosen
 
 

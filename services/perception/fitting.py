@@ -1,7 +1,7 @@
 """Fits a `Judge` and measures it: what the trainings of all modalities share."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from services.perception.model import Floats, Judge
 
 Ints = NDArray[np.int64]
+_FOLDS = 5
 
 
 @dataclass(frozen=True)
@@ -40,19 +41,53 @@ class Part:
     """(N,)."""
 
 
+@dataclass(frozen=True)
+class Training(Part):
+    """What a judge learns from."""
+
+    group: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    """(N,) who or what each row shows: rows of a group stay together."""
+    copy: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+    """(N,) whether a row is a changed copy of another, which is learnt from only."""
+
+    def rows(self, chosen: NDArray[np.bool_]) -> "Training":
+        """Some of the rows."""
+        return Training(self.features[chosen], self.target[chosen], self.group[chosen], self.copy[chosen])
+
+
 def fit(
-    train: Part, valid: Part, labels: tuple[str, ...], recipe: Recipe, classes: Mapping[str, str], seed: int
+    train: Training, labels: tuple[str, ...], recipe: Recipe, classes: Mapping[str, str], seed: int
 ) -> Judge:
-    """Trains an ensemble; its temperature and reliability are measured on `valid`.
+    """Trains an ensemble.
+
+    Its temperature and its reliability come from the training part as well: from what ensembles that were
+    trained in the same way say of groups that they have not seen.
 
     Args:
         train: What it learns from.
-        valid: What it is measured on.
         labels: What `target` counts.
         recipe: How it is trained.
         classes: The class (of 7, or neutral) of each label: reliability is measured over these.
         seed: Of everything random.
     """
+    unseen = []
+    for fold in _folds(train.group, seed):
+        measured = train.rows(fold & ~train.copy)
+        learnt = _ensemble(train.rows(~fold), labels, recipe, seed)
+        unseen.append((learnt.logits(measured.features.astype(np.float32)), measured.target))
+    logits = np.concatenate([one for one, _ in unseen])
+    target = np.concatenate([one for _, one in unseen])
+    judge = replace(_ensemble(train, labels, recipe, seed), temperature=temperature(logits, target))
+    return replace(judge, reliability=reliability(logits, target, judge, classes))
+
+
+def _folds(group: Ints, seed: int) -> list[NDArray[np.bool_]]:
+    """Rows of each fold: the groups in random order, dealt out."""
+    names = np.random.default_rng(seed).permutation(np.unique(group))
+    return [np.isin(group, names[fold::_FOLDS]) for fold in range(_FOLDS)]
+
+
+def _ensemble(train: Part, labels: tuple[str, ...], recipe: Recipe, seed: int) -> Judge:
     mean = train.features.astype(np.float32).mean(axis=0)
     scale = train.features.astype(np.float32).std(axis=0) + 1e-4
     normal = torch.from_numpy(np.clip((train.features - mean) / scale, -6, 6).astype(np.float32))
@@ -60,19 +95,21 @@ def fit(
     weight = _class_weights(train.target, len(labels)) if recipe.balanced else None
     members = [_member(normal, target, len(labels), weight, recipe, seed + i) for i in range(recipe.members)]
     w1, b1, w2, b2 = (np.stack(arrays) for arrays in zip(*members, strict=True))
-    judge = Judge(labels, mean, scale, w1, b1, w2, b2, 1.0, 0.0)
-    logits = judge.logits(valid.features.astype(np.float32))
-    judge = replace(judge, temperature=temperature(logits, valid.target))
-    return replace(judge, reliability=reliability(judge, valid, classes))
+    return Judge(labels, mean, scale, w1, b1, w2, b2, 1.0, 0.0)
 
 
-def reliability(judge: Judge, valid: Part, classes: Mapping[str, str]) -> float:
-    """Balanced accuracy over the classes of the labels, corrected for chance: 0 is a guess, 1 never errs."""
-    guess, target = by_class(
-        judge.probabilities(valid.features.astype(np.float32)), valid.target, judge, classes
-    )
-    chance = 1 / len(np.unique(target))
-    return (balanced_accuracy(guess, target) - chance) / (1 - chance)
+def reliability(logits: Floats, target: Ints, judge: Judge, classes: Mapping[str, str]) -> float:
+    """Balanced accuracy over the classes of the labels, corrected for chance: 0 is a guess, 1 never errs.
+
+    Args:
+        logits: (N, C) of rows that were not trained on.
+        target: (N,) their labels.
+        judge: Knows the labels' names, and the temperature.
+        classes: The class of each label.
+    """
+    guess, right = by_class(judge.scaled(logits), target, judge, classes)
+    chance = 1 / len(np.unique(right))
+    return (balanced_accuracy(guess, right) - chance) / (1 - chance)
 
 
 def by_class(

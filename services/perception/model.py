@@ -31,8 +31,8 @@ temperature lowers the log loss from 2.11 to 1.74 (face) and from 2.34 to 1.61 (
 class Judge:
     """E perceptrons that read the same D features and vote on C labels.
 
-    Their logits are averaged and divided by a temperature that was fitted on the validation part (Guo et
-    al. 2017, "On Calibration of Modern Neural Networks").
+    Their logits are averaged and divided by a temperature that was fitted on people, or texts, that were not
+    trained on (Guo et al. 2017, "On Calibration of Modern Neural Networks").
     """
 
     labels: tuple[str, ...]
@@ -62,7 +62,11 @@ class Judge:
         Returns:
             (N, C), rows summing to 1.
         """
-        logits = self.logits(features) / (self.temperature * softer)
+        return self.scaled(self.logits(features), softer)
+
+    def scaled(self, logits: Floats, softer: float = 1.0) -> Floats:
+        """Probabilities of what `logits` returned, (N, C)."""
+        logits = logits / (self.temperature * softer)
         exponent = np.exp(logits - logits.max(axis=1, keepdims=True))
         result: Floats = exponent / exponent.sum(axis=1, keepdims=True)
         return result

@@ -18,6 +18,7 @@ from empatheia.common.v1 import media_pb2
 from numpy.typing import NDArray
 
 from runtime.errors import Cancelled, InvalidInput
+from runtime.request import no_recording
 from services.perception.inflow import Inflow
 
 Floats = NDArray[np.float32]
@@ -130,9 +131,11 @@ def decode_into(
     except (FFmpegError, ValueError, OSError) as error:
         _leave_if(stopped, where)
         _whole_riff(start, inflow, where, name)
+        mistaken = no_recording(start)
         raise InvalidInput.of(
             where,
-            f"{name}can't be read as sound or video; send wav, flac, mp3, ogg/opus, webm, mp4 or mpg, whole",
+            f"{name}{f'is {mistaken}, and ' if mistaken else ''}can't be read as sound or video; "
+            "send wav, flac, mp3, ogg/opus, webm, mp4 or mpg, whole",
             reason="UNREADABLE_MEDIA",
         ) from error
     with container:

@@ -56,3 +56,21 @@ def test_followed_and_searched_boxes_agree() -> None:
     assert near is not None
     assert abs(near.x - whole.x) <= 0.1 * whole.side
     assert near.side == pytest.approx(whole.side, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("rival", "kept"),
+    [
+        (faces.Box(100, 60, 80, 3.0), False),
+        (faces.Box(100, 60, 80, 1.0), True),
+        (faces.Box(0, 60, 80, 3.0), True),
+    ],
+    ids=["clearer upside down", "clearer upright", "elsewhere"],
+)
+def test_what_is_a_clearer_face_upside_down_is_none(
+    monkeypatch: pytest.MonkeyPatch, rival: faces.Box, kept: bool
+) -> None:
+    """The still is 240 high: turned over, a box at 60 lies at 100."""
+    seen = iter([[faces.Box(110, 110, 80, 2.0)], [rival]])
+    monkeypatch.setattr(faces.Finder, "_everywhere", lambda *_: next(seen))
+    assert bool(faces.Finder().find(grey(scene()))) == kept

@@ -10,7 +10,7 @@ from empatheia.common.v1 import affect_pb2
 from runtime.emotions import CLASS_OF_LABEL, CLASSES, LABELS, NEUTRAL
 from runtime.errors import WeightsMissing
 from services.perception import circumplex, fusion
-from services.perception.fitting import Part, Recipe, calibration_error, fit, macro_f1
+from services.perception.fitting import Part, Recipe, Training, calibration_error, fit, macro_f1
 from services.perception.judgement import Judgement, flatten_neutral, spread
 from services.perception.listening import Listener, speech_spans
 from services.perception.model import Judge
@@ -109,10 +109,11 @@ def test_judge_learns_and_comes_back_from_its_file(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     target = random.integers(0, 3, 600)
     features = (random.normal(0, 1, (600, 8)) + 2 * np.eye(3, 8)[target]).astype(np.float32)
-    train, valid = Part(features[:400], target[:400]), Part(features[400:], target[400:])
+    group, copy = np.arange(400) // 10, np.arange(400) % 10 > 7
+    train, valid = Training(features[:400], target[:400], group, copy), Part(features[400:], target[400:])
     names = {"a": "a", "b": "b", "c": "c"}
     recipe = Recipe(hidden=16, members=2, epochs=10, rate=2e-2)
-    judge = fit(train, valid, ("a", "b", "c"), recipe, names, seed=3)
+    judge = fit(train, ("a", "b", "c"), recipe, names, seed=3)
     probabilities = judge.probabilities(valid.features)
     assert macro_f1(probabilities.argmax(axis=1), valid.target) > 0.75
     assert judge.reliability > 0.6
@@ -121,7 +122,7 @@ def test_judge_learns_and_comes_back_from_its_file(tmp_path: Path) -> None:
     again = Judge.load(tmp_path / "j.safetensors")
     assert again.labels == judge.labels
     assert again.probabilities(valid.features) == pytest.approx(probabilities, abs=2e-2)
-    same = fit(train, valid, ("a", "b", "c"), recipe, names, seed=3)
+    same = fit(train, ("a", "b", "c"), recipe, names, seed=3)
     assert np.array_equal(same.w1, judge.w1)
 
 

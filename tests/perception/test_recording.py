@@ -97,7 +97,10 @@ def test_empty() -> None:
     ids=["text", "playlist", "concat", "picture", "zeros", "noise", "stub"],
 )
 def test_unreadable(data: bytes) -> None:
-    assert "'me.mp4' can't be read" in refused("UNREADABLE_MEDIA", data, "me.mp4").message
+    message = refused("UNREADABLE_MEDIA", data, "me.mp4").message
+    assert "'me.mp4' " in message
+    assert "can't be read as sound or video" in message
+    assert ("is a PNG picture" in message) == data.startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.8])

@@ -1,6 +1,6 @@
 """Finds a face in a picture and describes it by numbers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -33,6 +33,15 @@ class Box:
     x: int
     y: int
     side: int
+    strength: float = field(default=0.0, compare=False)
+    """How clearly it is a face, by the cascade's last stage."""
+
+    def overlaps(self, other: "Box") -> bool:
+        """Whether they share a pixel."""
+        return (
+            abs(2 * (self.x - other.x) + self.side - other.side) < self.side + other.side
+            and abs(2 * (self.y - other.y) + self.side - other.side) < self.side + other.side
+        )
 
 
 class Finder:
@@ -43,13 +52,26 @@ class Finder:
         self._cascade = cv2.CascadeClassifier(str(_CASCADE))
 
     def find(self, grey: Grey) -> list[Box]:
-        """All faces of a picture, the largest and most central first.
+        """All upright faces of a picture, the largest and most central first.
+
+        In a face upside down the cascade now and then finds one (a chin for a forehead). It finds the real
+        one more clearly in the picture turned over, so what is less clear than that is left out.
 
         Args:
             grey: (height, width).
         """
-        boxes = self._search(grey, _MIN_SHARE * min(grey.shape), max(grey.shape), _shrink(grey))
+        boxes = self._everywhere(grey)
         height, width = grey.shape
+        if boxes:
+            over = [
+                replace(box, y=height - box.y - box.side)
+                for box in self._everywhere(np.ascontiguousarray(grey[::-1]))
+            ]
+            boxes = [
+                box
+                for box in boxes
+                if not any(rival.strength >= box.strength and rival.overlaps(box) for rival in over)
+            ]
         return sorted(boxes, key=lambda box: -_prominence(box, width, height))
 
     def find_near(self, grey: Grey, last: Box) -> Box | None:
@@ -68,13 +90,21 @@ class Finder:
         box = min(found, key=lambda box: abs(box.side - last.side))
         return Box(box.x + left, box.y + top, box.side)
 
+    def _everywhere(self, grey: Grey) -> list[Box]:
+        return self._search(grey, _MIN_SHARE * min(grey.shape), max(grey.shape), _shrink(grey))
+
     def _search(self, grey: Grey, smallest: float, largest: float, shrink: float) -> list[Box]:
         small = cv2.resize(grey, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
         low, high = max(_CASCADE_SIDE, round(smallest * shrink)), round(largest * shrink)
         if min(small.shape) < low:
             return []
-        found = self._cascade.detectMultiScale(small, 1.1, 5, minSize=(low, low), maxSize=(high, high))
-        return [Box(*(round(v / shrink) for v in (x, y, side))) for x, y, side, _ in found]
+        found, _, strengths = self._cascade.detectMultiScale3(
+            small, 1.1, 5, minSize=(low, low), maxSize=(high, high), outputRejectLevels=True
+        )
+        return [
+            Box(round(x / shrink), round(y / shrink), round(side / shrink), float(strength))
+            for (x, y, side, _), strength in zip(found, strengths, strict=True)
+        ]
 
 
 class Track:
