@@ -62,7 +62,7 @@ def perception(
             figures = training.train(which, folder, seed=seed)
         typer.echo(f"{which}:")
         for name, value in figures.items():
-            typer.echo(f"  {name:<20} {value:.3f}")
+            typer.echo(f"  {name:<20} {value:.0f}" if name.startswith("n") else f"  {name:<20} {value:.3f}")
 
 
 @app.command("coe")

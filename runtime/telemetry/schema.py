@@ -68,6 +68,8 @@ class Attributes:
     AROUSAL = "empatheia.emotion.arousal"
     PERCEPTION_NOTES = "empatheia.perception.notes"
     """List of what could not be judged and why: "face: no face found"."""
+    SUMMED = "empatheia.span.summed"
+    """Whether a span is as long as many pieces of work together, and not where they were."""
     STYLE = "empatheia.style.controls"
     """Controls of voice and face that differ from rest, as a JSON object of name -> value."""
     DEGRADED = "empatheia.degraded"

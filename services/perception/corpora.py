@@ -22,6 +22,8 @@ _VALID_ACTORS = (19, 20)
 _COPIES = 5
 _ALIKE = 0.9
 _FOLDS = 5
+_FAR = (28, 64)
+"""Sides of faces seen from further away, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -163,11 +165,29 @@ def _u8(picture: object) -> faces.Grey:
 
 def _face(grey: faces.Grey, box: faces.Box) -> Floats:
     face = faces.crop(grey, box)
-    return faces.features(_u8(cv2.resize(grey, (64, 64))) if face is None else face)
+    return faces.features(grey, box, _u8(cv2.resize(grey, (64, 64))) if face is None else face)
+
+
+def _lit(grey: faces.Grey, random: np.random.Generator) -> faces.Grey:
+    """Light from one side, and another exposure."""
+    height, width = grey.shape
+    across = random.uniform(-0.5, 0.5) * np.linspace(-1, 1, width)[None]
+    down = random.uniform(-0.3, 0.3) * np.linspace(-1, 1, height)[:, None]
+    shares = np.clip(grey * (1 + across + down), 0, 255) / 255
+    return _u8(255 * shares ** np.exp(random.uniform(-0.5, 0.5)))
+
+
+def _far(grey: faces.Grey, shrink: float) -> faces.Grey:
+    """As few pixels as a small face has."""
+    small = cv2.resize(grey, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    return _u8(cv2.resize(small, grey.shape[::-1], interpolation=cv2.INTER_LINEAR))
 
 
 def _changed(grey: faces.Grey, box: faces.Box, random: np.random.Generator) -> tuple[faces.Grey, faces.Box]:
-    """A copy turned, blurred and mirrored, with a box that is a little off, as a cascade's boxes are."""
+    """A copy as a camera might have taken it: turned, blurred, mirrored, in other light, from further away.
+
+    Its box is a little off, as a cascade's boxes are.
+    """
     centre = (box.x + box.side / 2, box.y + box.side / 2)
     turn = cv2.getRotationMatrix2D(centre, random.uniform(-10, 10), 1)
     height, width = grey.shape
@@ -178,4 +198,8 @@ def _changed(grey: faces.Grey, box: faces.Box, random: np.random.Generator) -> t
     x, y = (c - side / 2 + random.uniform(-0.05, 0.05) * box.side for c in centre)
     if random.random() < 0.5:
         copy, x = np.ascontiguousarray(copy[:, ::-1]), width - x - side
+    if random.random() < 0.5:
+        copy = _lit(copy, random)
+    if random.random() < 0.4:
+        copy = _far(copy, min(1.0, random.uniform(*_FAR) / side))
     return copy, faces.Box(round(x), round(y), round(side))

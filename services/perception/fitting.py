@@ -121,10 +121,10 @@ def by_class(
         probabilities: (N, C) over the judge's labels.
         target: (N,) labels.
         judge: Knows the labels' names.
-        classes: The class of each label.
+        classes: The class of each label; labels without one are left out.
     """
     names = sorted(set(classes.values()))
-    membership = np.array([[classes[label] == name for name in names] for label in judge.labels])
+    membership = np.array([[classes.get(label) == name for name in names] for label in judge.labels])
     return (probabilities @ membership).argmax(axis=1), membership.argmax(axis=1)[target]
 
 

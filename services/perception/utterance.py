@@ -13,6 +13,7 @@ from empatheia.perception.v1 import perception_pb2
 
 from runtime import tensors
 from runtime.errors import InvalidInput
+from runtime.telemetry.busy import Summed
 from runtime.telemetry.schema import Attributes, Spans
 from runtime.telemetry.tracing import annotate, span
 from services.perception import fusion
@@ -148,6 +149,7 @@ class _Stream:
         self._stopped = stopped
         self._tell = tell
         self._words = 0
+        self._spent = Summed()
         self._error: Exception | None = None
         self._thread: threading.Thread | None = None
 
@@ -175,7 +177,8 @@ class _Stream:
 
     def sound(self, samples: Floats) -> None:
         """See `Sink`."""
-        self.listener.add(samples)
+        with self._spent.work("hear"):
+            self.listener.add(samples)
         if self.listener.stretches:
             words = self.hearing.words(False)
             if len(words) > self._words:
@@ -184,7 +187,8 @@ class _Stream:
 
     def picture(self, picture: Picture) -> None:
         """See `Sink`."""
-        self._face.watch(picture)
+        with self._spent.work("see"):
+            self._face.watch(picture)
 
     def judge_voice(self) -> Judgement:
         """What the voice said, or why there is nothing to say."""
@@ -201,10 +205,13 @@ class _Stream:
     def _work(self) -> None:
         try:
             with span(Spans.MEDIA.format(name="decode")) as current:
+                self._spent = Summed()
                 self.summary = decode_into(
                     self, self.inflow, self._header, self.where, self._max_s, self._stopped
                 )
-                self.listener.finish()
+                with self._spent.work("hear"):
+                    self.listener.finish()
+                self._spent.close()
                 annotate(current, {Attributes.AUDIO_S: self.summary.audio_s})
         except Exception as error:
             self._error = error

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from services.perception.modalities import faces
+from services.perception.modalities import expressions, faces
 from tests.perception.samples import face, scene
 
 
@@ -74,3 +74,13 @@ def test_what_is_a_clearer_face_upside_down_is_none(
     seen = iter([[faces.Box(110, 110, 80, 2.0)], [rival]])
     monkeypatch.setattr(faces.Finder, "_everywhere", lambda *_: next(seen))
     assert bool(faces.Finder().find(grey(scene()))) == kept
+
+
+def test_a_face_at_the_edge_of_the_picture_is_described() -> None:
+    """What lies outside repeats the edge, so a box beyond it is as good as the same picture continued."""
+    still = grey(face())
+    whole = expressions.features(np.pad(still, 60, mode="edge"), 40, 100, 120)
+    cut = expressions.features(still, -20, 40, 120)
+    assert cut == pytest.approx(whole, abs=1e-4)
+    assert cut.shape == (2 * (7 + 2 * 128),)
+    assert np.isfinite(cut).all()

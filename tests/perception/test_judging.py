@@ -14,6 +14,7 @@ from services.perception.fitting import Part, Recipe, Training, calibration_erro
 from services.perception.judgement import Judgement, flatten_neutral, spread
 from services.perception.listening import Listener, speech_spans
 from services.perception.model import Judge
+from services.perception.training import measure
 from tests.perception import samples
 
 
@@ -124,6 +125,21 @@ def test_judge_learns_and_comes_back_from_its_file(tmp_path: Path) -> None:
     assert again.probabilities(valid.features) == pytest.approx(probabilities, abs=2e-2)
     same = fit(train, ("a", "b", "c"), recipe, names, seed=3)
     assert np.array_equal(same.w1, judge.w1)
+
+
+def test_figures_leave_out_what_is_neutral_or_too_rare() -> None:
+    eye = np.eye(3, dtype=np.float32)
+    none = np.zeros((1, 1, 3), np.float32)
+    judge = Judge(
+        ("anger", "fear", "neutral"), eye[0] * 0, eye[0] * 0 + 1, eye[None], none, eye[None], none, 1, 0
+    )
+    rows = np.array([[1, 0, 0], [0, 1, 0], [0.6, 0, 1], [1, 0, 0.5]], np.float32)
+    classes = {"anger": "angry", "fear": "fear", "neutral": NEUTRAL}
+    figures = measure(judge, Part(rows, np.array([0, 1, 0, 2])), classes, frozenset({"anger", "neutral"}))
+    assert figures["accuracy"] == 0.5
+    # Anger is likeliest among what the contract knows, though neutral is likelier.
+    assert (figures["n_7"], figures["accuracy_7"]) == (3, 1)
+    assert (figures["n_usable"], figures["accuracy_usable"]) == (3, pytest.approx(1 / 3))
 
 
 def test_missing_weights_say_what_to_run(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import asyncio
+import time
 
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
@@ -8,6 +9,7 @@ from opentelemetry.trace import StatusCode
 
 from runtime.errors import ServiceDown
 from runtime.telemetry import schema, tracing
+from runtime.telemetry.busy import Summed
 from runtime.telemetry.schema import DECLARED, SENSITIVE, TWINS, Attributes, Spans
 from runtime.telemetry.tracing import annotate, extract, inject, span
 
@@ -97,3 +99,19 @@ async def test_a_cancelled_call_is_no_failure(recorded) -> None:
     (only,) = recorded.get_finished_spans()
     assert only.status.status_code is StatusCode.UNSET
     assert only.attributes[Attributes.ERROR_TYPE] == tracing.CANCELLED
+
+
+def test_work_in_pieces_is_summed_up_one_model_after_the_other(recorded) -> None:
+    with span(Spans.MEDIA.format(name="decode")) as around:
+        spent = Summed()
+        for _ in range(3):
+            for model in ("hear", "see"):
+                with spent.work(model):
+                    time.sleep(0.002)
+        spent.close()
+    hear, see, decode = recorded.get_finished_spans()
+    assert [hear.name, see.name] == ["model hear", "model see"]
+    assert hear.end_time - hear.start_time >= 6_000_000
+    assert see.start_time == hear.end_time
+    assert see.end_time <= decode.end_time
+    assert {one.parent.span_id for one in (hear, see)} == {around.get_span_context().span_id}

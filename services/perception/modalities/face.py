@@ -11,7 +11,7 @@ from runtime.models import weight_hash
 from services.perception.backends import Face
 from services.perception.judgement import Judgement, Moment, absent, flatten_neutral, spread
 from services.perception.modalities import faces
-from services.perception.model import EVERYDAY, WEIGHTS, Judge
+from services.perception.model import EVERYDAY_FACE, WEIGHTS, Judge
 from services.perception.recording import STEP_S, Floats, Picture
 
 MODEL_ID = "empatheia face affect"
@@ -70,12 +70,12 @@ class ExpressiveFace(Face):
             box = self._track.next(picture.grey)
         self._found += box is not None
         face = faces.crop(picture.grey, box) if box is not None else None
-        if face is None:
+        if box is None or face is None:
             return
-        features = faces.features(face)
+        features = faces.features(picture.grey, box, face)
         self._sum = features if self._sum is None else self._sum + features
         self._times.append(picture.time_s)
-        self._seen.append(self._judge.probabilities(features[None], EVERYDAY)[0])
+        self._seen.append(self._judge.probabilities(features[None], EVERYDAY_FACE)[0])
 
     def judgement(self, speech: Sequence[affect_pb2.TimeSpan]) -> Judgement:
         """See `Face`."""

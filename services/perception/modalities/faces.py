@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from services.perception.modalities import expressions
+
 Floats = NDArray[np.float32]
 Grey = NDArray[np.uint8]
 
@@ -162,9 +164,19 @@ def _contrast() -> cv2.CLAHE:
     return cv2.createCLAHE(2.0, (4, 4))
 
 
-def features(face: Grey) -> Floats:
-    """Histograms of oriented gradients (Dalal and Triggs 2005) of a face of `crop`; shape (D,)."""
-    return np.asarray(_hog().compute(face), np.float32).ravel()
+def features(grey: Grey, box: Box, face: Grey) -> Floats:
+    """Describes a face: what `expressions` notices, and oriented gradients (Dalal and Triggs 2005).
+
+    Args:
+        grey: The picture, (height, width).
+        box: Where the face is.
+        face: What `crop` made of it.
+
+    Returns:
+        (D,).
+    """
+    gradients = np.asarray(_hog().compute(face), np.float32).ravel()
+    return np.concatenate((expressions.features(grey, box.x, box.y, box.side), gradients))
 
 
 @cache

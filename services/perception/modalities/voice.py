@@ -10,7 +10,7 @@ from runtime.models import weight_hash
 from services.perception.backends import Voice
 from services.perception.judgement import Judgement, Moment, absent, flatten_neutral, spread
 from services.perception.modalities import prosody
-from services.perception.model import EVERYDAY, WEIGHTS, Judge
+from services.perception.model import EVERYDAY_VOICE, WEIGHTS, Judge
 from services.perception.recording import Floats
 
 MODEL_ID = "empatheia voice affect"
@@ -118,7 +118,7 @@ class ProsodicVoice(Voice):
     def _classes(self, features: Floats) -> list[dict[str, float]]:
         """Probability by class, neutral among them, of each row."""
         rows = []
-        for row in self._judge.probabilities(features, EVERYDAY).tolist():
+        for row in self._judge.probabilities(features, EVERYDAY_VOICE).tolist():
             classes: dict[str, float] = {}
             for label, probability in zip(self._judge.labels, row, strict=True):
                 klass = CLASS_OF_RAVDESS[label]
