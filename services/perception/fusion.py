@@ -3,15 +3,21 @@
 from collections.abc import Mapping
 from itertools import combinations
 
+import numpy as np
 from empatheia.common.v1 import affect_pb2
 from empatheia.perception.v1 import perception_pb2
+from numpy.typing import NDArray
 
 from runtime.emotions import CLASS_OF_LABEL, CLASSES, NEUTRAL
 from services.perception.judgement import Judgement, affect
 
+Floats = NDArray[np.float64]
+
 _SUBJECT = {"text": "the words say", "speech": "the voice says", "face": "the face says"}
 _MIN_STRENGTH = 0.4
 _MIN_CONFIDENCE = 0.25
+_DOUBT = 0.25
+"""Share of chance in the judgement of a model that is no better than a guess."""
 _MOST_EVIDENCE = 2
 _MOST_QUOTED = 8
 """Words of a quotation; longer ones are cut."""
@@ -20,21 +26,18 @@ _MOST_QUOTED = 8
 def fuse(judgements: Mapping[str, Judgement]) -> affect_pb2.Affect:
     """One affect out of those that are present.
 
-    The 7-class distributions are averaged (a linear opinion pool, Stone 1961), each weighted by its
-    confidence times its model's measured reliability, so that an unsure or weak modality moves little. The
-    words decide how the mass of a class is shared out among its labels. The confidence is that of the
-    pooled distribution: disagreement flattens it, and so lowers it.
+    The 7-class distributions are multiplied (a product of experts, Hinton 2002): two that agree are surer
+    than each, and two that disagree cancel out. So that no model can rule out alone what the others see,
+    each is first mixed with chance, the more the less reliable it was measured to be; words that may have
+    been misheard are flattened. The words decide how the mass of a class is shared out among its labels.
 
     Args:
         judgements: By modality; absent ones are left out. At least one must be present.
     """
     present = {name: judgement for name, judgement in judgements.items() if judgement.present}
-    weight = {name: 0.01 + j.confidence * j.reliability for name, j in present.items()}
-    total = sum(weight.values())
-    classes = {
-        klass: sum(weight[name] * j.classes[klass] for name, j in present.items()) / total
-        for klass in CLASSES
-    }
+    alone = len(present) == 1
+    product = np.prod([_opinion(judgement, alone) for judgement in present.values()], axis=0)
+    classes = dict(zip(CLASSES, (product / product.sum()).tolist(), strict=True))
     finest = present.get("text") or next(iter(present.values()))
     within = finest.classes
     labels = {
@@ -44,6 +47,14 @@ def fuse(judgements: Mapping[str, Judgement]) -> affect_pb2.Affect:
     fused = Judgement(labels=labels)
     evidence = [e for j in present.values() for e in j.evidence[:_MOST_EVIDENCE]]
     return affect(labels, fused.confidence, tuple(evidence))
+
+
+def _opinion(judgement: Judgement, alone: bool) -> Floats:
+    """A judgement as a factor, (7,)."""
+    shares = np.array([judgement.classes[klass] for klass in CLASSES]) ** judgement.trust
+    chance = 0.0 if alone else (1 - judgement.reliability) * _DOUBT
+    opinion: Floats = (1 - chance) * shares / shares.sum() + chance / len(CLASSES)
+    return opinion
 
 
 def conflicts(judgements: Mapping[str, Judgement]) -> list[perception_pb2.Conflict]:

@@ -62,11 +62,20 @@ def test_the_words_choose_the_label_inside_a_class() -> None:
     assert summed == pytest.approx(classes_of(fused))
 
 
+def test_no_model_rules_out_what_the_others_see() -> None:
+    """A voice judge that knows no contempt is sure of anger; words and face say contempt."""
+    voice = replace(sure("angry", 0.9999), reliability=0.4)
+    fused = fusion.fuse({"text": sure("contempt"), "speech": voice, "face": sure("contempt")})
+    assert fused.classes.entries[0].label == "contempt"
+
+
 def test_misheard_words_weigh_less() -> None:
     voice = sure("sad")
     clear = fusion.fuse({"text": sure("happy"), "speech": voice})
     unclear = fusion.fuse({"text": sure("happy", trust=0.2), "speech": voice})
     assert classes_of(unclear)["sad"] > classes_of(clear)["sad"]
+    alone = fusion.fuse({"text": sure("happy", trust=0.2)})
+    assert 0 < alone.confidence < fusion.fuse({"text": sure("happy")}).confidence
 
 
 def test_conflict_is_named_with_its_evidence() -> None:
@@ -113,7 +122,7 @@ def test_judge_learns_and_comes_back_from_its_file(tmp_path: Path) -> None:
     group, copy = np.arange(400) // 10, np.arange(400) % 10 > 7
     train, valid = Training(features[:400], target[:400], group, copy), Part(features[400:], target[400:])
     names = {"a": "a", "b": "b", "c": "c"}
-    recipe = Recipe(hidden=16, members=2, epochs=10, rate=2e-2)
+    recipe = Recipe(hidden=16, members=1, epochs=8, rate=2e-2)
     judge = fit(train, ("a", "b", "c"), recipe, names, seed=3)
     probabilities = judge.probabilities(valid.features)
     assert macro_f1(probabilities.argmax(axis=1), valid.target) > 0.75
