@@ -280,3 +280,26 @@ def level(rows: Any, factor: Any) -> None:
     """Brings rows (N, D) to ±1; gives the factors (N,) that undo it."""
     for i in range(len(rows)):
         factor[i] = _level(rows[i])
+
+
+@_compiled("void(f4[:,::1], i1[:,::1], f4[::1], f4[:,::1])")
+def multiply(rows: Any, weight: Any, scale: Any, into: Any) -> None:
+    """An 8-bit product of a few rows, bit for bit the one of FBGEMM, which takes longer to be called.
+
+    Args:
+        rows: (N, in), within ±1.
+        weight: (out, in).
+        scale: (out,): what a step of weight and row is worth.
+        into: (N, out).
+    """
+    steps = np.empty(rows.shape, np.int16)
+    for i in range(len(rows)):
+        for j in range(rows.shape[1]):
+            # FBGEMM rounds unsigned steps, and so as to round but once: so does this, contracted.
+            steps[i, j] = np.int16(np.rint(rows[i, j] * np.float32(127) + np.float32(128))) - 128
+    for k in range(len(weight)):
+        for i in range(len(rows)):
+            total = np.int32(0)
+            for j in range(rows.shape[1]):
+                total = np.int32(total + np.int32(weight[k, j]) * np.int32(steps[i, j]))
+            into[i, k] = np.float32(total) * scale[k]

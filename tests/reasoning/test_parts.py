@@ -96,10 +96,14 @@ def test_sequences_do_not_see_their_neighbours(kind: type[Linear]) -> None:
 @needs_fbgemm
 def test_products_do_not_depend_on_other_rows_nor_overflow() -> None:
     with preparing():
-        some = PackedLinear(torch.randn(32, 48, generator=torch.Generator().manual_seed(1)))
+        some = PackedLinear(torch.randn(320, 48, generator=torch.Generator().manual_seed(1)))
         full = PackedLinear(torch.ones(32, 64))
-    rows = torch.rand(5, 48, generator=torch.Generator().manual_seed(2)) * 2 - 1
-    assert torch.equal(some(rows)[3:4], some(rows[3:4]))
+    rows = torch.rand(200, 48, generator=torch.Generator().manual_seed(2)) * 2 - 1
+    halfway = (torch.arange(-48, 48, 2) + 0.5) / 127
+    rows[0], rows[1], rows[2] = halfway, halfway.nextafter(rows[0] + 1), halfway.nextafter(rows[0] - 1)
+    together = some(rows)
+    for i, row in enumerate(rows):
+        assert torch.equal(some(row[None])[0], together[i])
     assert torch.allclose(full(torch.ones(2, 64)), torch.full((2, 32), 64.0), rtol=0.01)
 
 
