@@ -13,8 +13,12 @@ from runtime.errors import EmpatheiaError, Internal
 from runtime.media import parts
 from runtime.rpc import PERCEIVE
 
-_HEARD_WELL = 0.5
-"""Mean confidence of the words under which the reply asks again instead of answering them."""
+_HEARD_WELL = 0.6
+"""Mean confidence of the words under which the reply asks again instead of answering them.
+
+On 60 recordings of RAVDESS' training actors it asks after 28: after 77 % of those with more than half of the
+words wrong, and 10 % of those with at most a fifth.
+"""
 _CLEAR = 0.3
 """Confidence below which a voice or a face is not worth telling the reasoner of."""
 

@@ -25,7 +25,7 @@ from services.perception.recording import Floats, Picture, Summary, decode_into
 from services.perception.said import Said
 
 _FEATURE = {"text": "x_t", "speech": "x_s", "face": "x_v"}
-_CLEAR = 0.5
+_CLEAR = 0.6
 """Mean word confidence under which a transcript is called hard to make out."""
 _NEEDS_WORDS = "say something: type it in `text`, or speak it in a recording"
 
