@@ -52,17 +52,18 @@ def main() -> None:
     fold(model)
     model.to(device)
     tokens = torch.randint(1, config.symbols, (1, args.symbols), device=device)
+    lengths = torch.tensor([args.symbols], device=device)
     frames = torch.full((args.symbols,), _FRAMES_PER_SYMBOL, device=device)
     samples = args.symbols * _FRAMES_PER_SYMBOL * config.frame
     noise = torch.randn(1, samples, config.decoder.harmonics + 1, device=device)
     step_noise = torch.randn(_STEPS, 1, 1, 2 * config.style, device=device)
     reference = torch.randn(1, 2 * config.style, device=device)
 
-    reading, read_s = _timed(lambda: model.read(tokens), device)
+    reading, read_s = _timed(lambda: model.read(tokens, lengths), device)
     style, draw_s = _timed(
         lambda: model.diffusion.sample(step_noise[0], step_noise[1:], reading.bert, reference), device
     )
-    times, time_s = _timed(lambda: model.time(reading, style), device)
+    times, time_s = _timed(lambda: model.time(reading, style, lengths), device)
     melody, melody_s = _timed(lambda: model.melody(times, frames, style), device)
     steps, sound_s = _timed(lambda: list(model.sound(reading, frames, melody, style, noise)), device)
     seconds = steps[-1].numel() / config.sample_rate

@@ -204,9 +204,18 @@ def voices() -> tuple[str, ...]:
     return tuple(_VOICES)
 
 
-@cache
+_starting = threading.Lock()
+
+
 def espeak() -> Espeak:
     """The instance of this process."""
+    # Two that start at once would crash: `cache` alone lets both in.
+    with _starting:
+        return _instance()
+
+
+@cache
+def _instance() -> Espeak:
     return Espeak()
 
 

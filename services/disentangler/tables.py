@@ -252,7 +252,7 @@ GENDERS = ("female", "male")
 TIMBRES = ("high", "mid", "low")
 
 _PITCH_HZ: Mapping[str, Mapping[str, float]] = {
-    "child": {"female": 255.0, "male": 235.0, "": 245.0},
+    "child": {"female": 252.0, "male": 228.0, "": 240.0},
     "young": {"female": 210.0, "male": 122.0, "": 165.0},
     "middle-aged": {"female": 195.0, "male": 112.0, "": 150.0},
     "elderly": {"female": 180.0, "male": 130.0, "": 155.0},
@@ -274,16 +274,27 @@ _AGES: Mapping[str, Manner] = {
     "": Manner(),
 }
 _TIMBRES: Mapping[str, Voice] = {
-    "high": Voice(formant_shift=0.04, spectral_tilt_db=0.7),
+    "high": Voice(formant_shift=0.025, spectral_tilt_db=0.8),
     "mid": Voice(),
     "low": Voice(formant_shift=-0.04, spectral_tilt_db=-0.7),
     "": Voice(),
 }
-_TIMBRE_PITCH: Mapping[str, float] = {"high": 1.12, "mid": 1.0, "low": 0.89, "": 1.0}
+_TIMBRE_PITCH: Mapping[str, float] = {"high": 1.1, "mid": 1.0, "low": 0.89, "": 1.0}
+
+_CHILD_TIMBRE = 0.5
+"""Children's timbres lie nearer together in pitch and formants: machines that learned from adults hardly
+understand the highest."""
 
 
 def profile_manner(age: str, gender: str, timbre: str) -> Manner:
     """How a person of this profile sounds and moves, whatever they feel; empty labels are unknown."""
-    formants = (_CHILD_FORMANT_SHIFT if age == "child" else _FORMANT_SHIFT)[gender]
-    body = Voice(base_pitch_hz=_PITCH_HZ[age][gender] * _TIMBRE_PITCH[timbre], formant_shift=formants)
-    return Manner(body).plus(_AGES[age]).plus(Manner(_TIMBRES[timbre]))
+    child = age == "child"
+    colour = _TIMBRES[timbre]
+    share = _CHILD_TIMBRE if child else 1.0
+    formants = (_CHILD_FORMANT_SHIFT if child else _FORMANT_SHIFT)[gender] + share * colour.formant_shift
+    body = Voice(
+        base_pitch_hz=_PITCH_HZ[age][gender] * _TIMBRE_PITCH[timbre] ** share,
+        formant_shift=formants,
+        spectral_tilt_db=colour.spectral_tilt_db,
+    )
+    return Manner(body).plus(_AGES[age])

@@ -154,14 +154,15 @@ def whole(fill, sigma_data=0.2):
 def styletts2_end_to_end(inputs, fill):
     given = tensors(inputs)
     model = whole(fill, given["sigma_data"])
-    reading = model.read(given["tokens"])
+    lengths = torch.tensor([given["tokens"].shape[1]])
+    reading = model.read(given["tokens"], lengths)
     drawn = model.diffusion.sample(
         given["noise"], given["step_noise"], reading.bert, given["ref_s"], given["embedding_scale"]
     )
     half = CONFIG.style
     share = torch.cat([torch.full((half,), given["alpha"]), torch.full((half,), given["beta"])]).float()
     style = share * drawn + (1 - share) * given["ref_s"]
-    timed = model.time(reading, style)
+    timed = model.time(reading, style, lengths)
     frames = timed.durations[0].round().clamp_min(1).long()
     melody = model.melody(timed, frames, style)
     steps = model.sound(reading, frames, melody, style, given["source_noise"], given["source_phase"])

@@ -1,3 +1,7 @@
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -25,3 +29,18 @@ def test_a_text_sounds_the_same_whatever_was_said_before(text: str, others: tupl
 def test_nothing_but_the_text_is_heard() -> None:
     assert espeak().speak("").sounds == ()
     assert "".join(sound.ipa for sound in espeak().speak("so").sounds) == "soʊ"
+
+
+def test_threads_that_ask_first_at_the_same_time_get_one_instance(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+
+    def slow() -> object:
+        time.sleep(0.05)
+        made.append(object())
+        return made[-1]
+
+    monkeypatch.setattr("runtime.espeak._instance", cache(slow))
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: espeak(), range(4)))
+    assert len(made) == 1
+    assert found == made * 4

@@ -12,6 +12,10 @@ from runtime.spoken_text import spoken_text
 from services.speech.service import SpeechService
 
 KEY = CallKey("t", "speak")
+LONG = (
+    "When you told me about your father, and how he used to sing in the kitchen every morning, I thought of "
+    "how quiet the house must be now that nobody sings there any more and the kettle is the only voice."
+)
 
 
 def planned(text, index=0, pause_s=0.3):

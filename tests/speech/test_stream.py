@@ -16,16 +16,10 @@ from runtime.rpc import SYNTHESIZE
 from runtime.settings import load_settings
 from services.speech.phrases import phrases
 from services.speech.service import SpeechService, rechunked
-from tests.speech.conftest import KEY, Spoken, planned, requests
+from tests.speech.conftest import KEY, LONG, Spoken, planned, requests
 
 TEXT = "I am so sorry to hear that you lost your dog."
 RATE = 24000
-
-
-LONG = (
-    "When you told me about your father, and how he used to sing in the kitchen every morning, I thought of "
-    "how quiet the house must be now that nobody sings there any more and the kettle is the only voice."
-)
 
 
 def test_long_segments_are_cut_at_phrase_borders():

@@ -3,9 +3,12 @@
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
@@ -24,6 +27,7 @@ from runtime.settings import load_settings
 from runtime.tensors import to_proto
 from services.speech.backends import Manner
 from services.speech.backends.styletts2.backend import StyleTTS2Backend
+from services.speech.backends.styletts2.batching import Together
 from services.speech.backends.styletts2.checkpoint import import_checkpoint, load
 from services.speech.backends.styletts2.config import (
     BertConfig,
@@ -35,10 +39,12 @@ from services.speech.backends.styletts2.config import (
 )
 from services.speech.backends.styletts2.diffusion import karras
 from services.speech.backends.styletts2.model import StyleTTS2
-from services.speech.backends.styletts2.text import ids, parts, symbols
+from services.speech.backends.styletts2.planning import Planner, Question
+from services.speech.backends.styletts2.text import ids, parts, phrased, symbols
 from services.speech.backends.styletts2.voices import embed, shelve
+from services.speech.phrases import phrases
 from services.speech.service import SpeechService
-from tests.speech.conftest import KEY, Spoken, planned, requests
+from tests.speech.conftest import KEY, LONG, Spoken, planned, requests
 
 ROOT = Path(__file__).parents[2]
 ENV = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "protos" / "gen")))}
@@ -243,6 +249,92 @@ def test_a_reference_without_a_voice_is_refused(home, tmp_path):
 def test_no_voice_at_all_is_refused(home):
     with pytest.raises(ValueError, match="reference"):
         StyleTTS2Backend({"model": home / "model"})
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0])
+def test_sentences_planned_together_are_planned_as_if_alone(home, scale):
+    model, _ = load(home / "model")
+    planner = Planner(model, "cpu", 0.3, 0.7, scale)
+    rng = np.random.default_rng(0)
+
+    def question(*texts, drawn=True):
+        style = torch.from_numpy(rng.standard_normal((1, 2 * TINY.style), np.float32))
+        noise = torch.from_numpy(rng.standard_normal((3, 1, 1, 2 * TINY.style), np.float32))
+        return Question([[0, *ids(text)] for text in texts], style, noise if drawn else None)
+
+    asked = [
+        question("aɪ æm sˈɑːɹi tə hˈɪɹ ðˈæt ."),
+        question("nˈoʊ .", drawn=False),
+        question("wˈɛl ,", "ænd ðˈɛn , maɪ fɹˈɛnd , wi wɜː hˈoʊm ."),
+    ]
+    together = planner.plan(asked)
+    for one, (alone,) in zip(together, (planner.plan([question]) for question in asked), strict=True):
+        torch.testing.assert_close(one.style, alone.style, rtol=1e-4, atol=1e-5)
+        for mine, its in zip((one.readings, one.timed), (alone.readings, alone.timed), strict=True):
+            for a, b in zip(mine, its, strict=True):
+                for field in vars(a):
+                    torch.testing.assert_close(getattr(a, field), getattr(b, field), rtol=1e-4, atol=1e-5)
+    assert torch.equal(together[1].style, asked[1].style)
+    assert not torch.equal(together[0].style, asked[0].style)
+
+
+def test_calls_at_once_share_a_batch_and_sound_as_if_alone(home, monkeypatch):
+    shared, sizes = backend(home, batch=8), []
+    work, together, others = shared._plan._work, threading.Event(), threading.Event()
+
+    def counted(asked):
+        sizes.append(len(asked))
+        if len(sizes) == 1:
+            others.set()
+            together.wait(10)
+        return work(asked)
+
+    alone = [said(shared, text)[1] for text in (TEXT, "Tell me all about it, please.", "Is that so?")]
+    monkeypatch.setattr(shared._plan, "_work", counted)
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(said, shared, TEXT)
+        assert others.wait(10)
+        rest = [pool.submit(said, shared, text) for text in ("Tell me all about it, please.", "Is that so?")]
+        while len(shared._plan._waiting) < 2:
+            time.sleep(0.001)
+        together.set()
+        for future, expected in zip((first, *rest), alone, strict=True):
+            samples = future.result()[1]
+            assert len(samples) == len(expected)
+            assert np.abs(samples.astype(int) - expected).max() < 330  # 1 % of full scale
+    assert sizes == [1, 2]
+
+
+def test_a_batch_that_fails_fails_for_all_in_it_and_the_next_one_is_answered():
+    def work(questions):
+        if 0 in questions:
+            raise ValueError("no zero")
+        return [10 / question for question in questions]
+
+    ask = Together(work, 4)
+    with pytest.raises(ValueError, match="no zero"):
+        ask(0)
+    assert ask(5) == 2
+
+
+def test_long_sentences_are_spoken_phrase_by_phrase(voice):
+    plan = planned(LONG)
+    cut = phrased(plan, 512)
+    assert len(cut) == len(phrases(plan)) > 1
+    assert all(part[0].id == 0 and len(part) > 5 for part in cut)
+    assert [s for part in cut for s in part[1:]] == symbols(plan)[1:]
+    take = voice.speak(plan, Manner(style_pb2.Style(), dialogue_pb2.Profile(), 1, "en-us"), threading.Event())
+    pieces = list(take.blocks)
+    assert len(pieces) == len(cut) + 1
+    assert sum(map(len, pieces)) == round((take.segment.duration_s + take.segment.pause_s) * RATE)
+
+
+@pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler")
+def test_compiled_it_sounds_the_same(home, voice):
+    compiled = backend(home, compile=True, style="S_s")
+    expected, found = said(voice, "Is that so?"), said(compiled, "Is that so?")
+    assert [p.end_s for p in found[0].phonemes] == [p.end_s for p in expected[0].phonemes]
+    assert np.abs(found[1].astype(int) - expected[1]).max() < 330
 
 
 def test_a_text_longer_than_the_network_is_cut_between_words(voice):

@@ -17,11 +17,13 @@ from torch import Tensor
 from runtime.errors import InvalidInput
 from runtime.espeak import voices
 from services.speech.backends import Manner, SpeechBackend, Take
+from services.speech.backends.styletts2.batching import Together
 from services.speech.backends.styletts2.checkpoint import load
 from services.speech.backends.styletts2.model import Reading, Timed
+from services.speech.backends.styletts2.planning import Planner, Question
 from services.speech.backends.styletts2.predictor import Melody
-from services.speech.backends.styletts2.text import Symbol, parts, symbols
-from services.speech.backends.styletts2.voices import Chosen, Voices, embed, read_shelf
+from services.speech.backends.styletts2.text import Symbol, phrased
+from services.speech.backends.styletts2.voices import Voices, embed, read_shelf
 from services.speech.loudness import limited, loudness
 from services.speech.timing import Timeline, as_spoken
 
@@ -29,6 +31,9 @@ _SHORT_WORDS = 5
 """Under so many words a drawn style is noise now and then, at guidance over 1 most often."""
 _VOICED_HZ = 10.0
 _SILENCE_FRAMES = 2
+_BATCH = 8
+_FADE_S = 0.004
+"""At the edges of a part that is not the only one."""
 
 
 class Options(BaseModel):
@@ -47,6 +52,12 @@ class Options(BaseModel):
     disentangler that was taught this model's styles: the rules of the embedded one spread readable controls
     over as many numbers, which mean something else."""
     device: str = "cpu"
+    batch: int | None = Field(None, ge=1, le=64)
+    """Sentences of several calls that are planned together at most: 8 on a GPU, 1 on a CPU, where it would
+    not pay. Over 1, rounding depends on who else speaks."""
+    compile: bool = False
+    """Fuses the heavy networks with torch.compile, which needs a C++ compiler (on a GPU: Triton) and makes
+    the first sentences slow."""
     alpha: float = Field(0.3, ge=0.0, le=1.0)
     """Share of the drawn style in the timbre; the rest is the reference's."""
     beta: float = Field(0.7, ge=0.0, le=1.0)
@@ -66,7 +77,7 @@ class Options(BaseModel):
 
 @dataclass(frozen=True)
 class _Part:
-    """Up to 512 symbols on their way to sound."""
+    """A phrase of up to 512 symbols on its way to sound."""
 
     symbols: Sequence[Symbol]
     reading: Reading
@@ -95,6 +106,12 @@ class StyleTTS2Backend(SpeechBackend):
         self._options = Options.model_validate(options)
         self._model, digest = load(self._options.model.expanduser(), self._options.device)
         self._config = self._model.config
+        if self._options.compile:
+            self._model.fuse()
+        options = self._options
+        planner = Planner(self._model, options.device, options.alpha, options.beta, options.embedding_scale)
+        batch = options.batch or (1 if options.device == "cpu" else _BATCH)
+        self._plan = Together(planner.plan, batch) if batch > 1 else lambda asked: planner.plan([asked])[0]
         self.sample_rate = self._config.sample_rate
         self._samples_per_frame = self._config.frame
         width = 2 * self._config.style
@@ -118,15 +135,13 @@ class StyleTTS2Backend(SpeechBackend):
             return self._silence(segment, pause_s)
         rng = np.random.default_rng([manner.seed, segment.index])
         chosen = self._voices.choose(manner.style, manner.profile)
-        cut = parts(symbols(segment), self._config.bert.positions)
-        with torch.inference_mode():
-            readings = [self._model.read(self._tokens(part)) for part in cut]
-            style = self._style(chosen, readings[0], len(segment.words), rng)
-            timed = [self._model.time(reading, style) for reading in readings]
+        cut = phrased(segment, self._config.bert.positions)
+        tokens = [[symbol.id for symbol in part] for part in cut]
+        plan = self._plan(Question(tokens, chosen.style, self._noise(len(segment.words), rng)))
         rate = 1.0 if chosen.expressive else 2.0**controls.rate
         work = [
             _Part(part, reading, times, _frames(times.durations[0], rate))
-            for part, reading, times in zip(cut, readings, timed, strict=True)
+            for part, reading, times in zip(cut, plan.readings, plan.timed, strict=True)
         ]
         frame_s = self._samples_per_frame / self.sample_rate
         spoken, end_s = _timed(segment, work, frame_s)
@@ -135,7 +150,7 @@ class StyleTTS2Backend(SpeechBackend):
         spoken.pause_s = pause / self.sample_rate
         length = round(end_s * self.sample_rate) + pause
         shaped = style_pb2.VoiceControls(energy_db=controls.energy_db) if chosen.expressive else controls
-        return Take(spoken, self._sound(work, style, shaped, length, rng, stopped))
+        return Take(spoken, self._sound(work, plan.style, shaped, length, rng, stopped))
 
     def _silence(self, segment: content_pb2.ContentSegment, pause_s: float) -> Take:
         pause = round(pause_s * self.sample_rate)
@@ -145,22 +160,13 @@ class StyleTTS2Backend(SpeechBackend):
         spoken.duration_s, spoken.pause_s = samples / self.sample_rate, pause / self.sample_rate
         return Take(spoken, iter([np.zeros(samples + pause, np.int16)]))
 
-    def _tokens(self, part: Sequence[Symbol]) -> Tensor:
-        return torch.tensor([[symbol.id for symbol in part]], device=self._options.device)
-
-    def _style(self, chosen: Chosen, reading: Reading, words: int, rng: np.random.Generator) -> Tensor:
-        """Mixes the chosen style with one drawn for the text: (1, 2 * width of a half)."""
-        options, half = self._options, self._config.style
-        reference = chosen.style.to(options.device)
+    def _noise(self, words: int, rng: np.random.Generator) -> Tensor | None:
+        """What a style is drawn from; None where the chosen one is kept."""
+        options = self._options
         if words < _SHORT_WORDS or options.alpha == options.beta == 0:
-            return reference
-        shape = (options.diffusion_steps, 1, 1, 2 * half)
-        noise = self._normal(rng, shape)
-        drawn = self._model.diffusion.sample(
-            noise[0], noise[1:], reading.bert, reference, options.embedding_scale
-        )
-        share = torch.tensor([options.alpha] * half + [options.beta] * half, device=options.device)
-        return share * drawn + (1 - share) * reference
+            return None
+        shape = (options.diffusion_steps, 1, 1, 2 * self._config.style)
+        return torch.from_numpy(rng.standard_normal(shape, np.float32))
 
     def _normal(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Tensor:
         """Drawn on the CPU, so that a seed means the same on every device."""
@@ -185,6 +191,8 @@ class StyleTTS2Backend(SpeechBackend):
                 measured = loudness(wave, self.sample_rate)
                 wanted = self._options.loudness_lufs + controls.energy_db
                 gain = 1.0 if measured == -math.inf else 10 ** ((wanted - measured) / 20)
+            if len(work) > 1:
+                _fade(wave, round(_FADE_S * self.sample_rate))
             sent += len(wave)
             yield limited(wave * gain)
         yield np.zeros(max(0, length - sent), np.int16)
@@ -216,6 +224,13 @@ class StyleTTS2Backend(SpeechBackend):
             last = step
         wave = last.cpu().numpy().astype(np.float64)
         return np.pad(wave, (0, samples - len(wave)))
+
+
+def _fade(wave: NDArray[np.float64], length: int) -> None:
+    """Fades both ends, in place."""
+    rise = (np.arange(length) + 0.5) / length
+    wave[:length] *= rise
+    wave[-length:] *= rise[::-1]
 
 
 def _frames(durations: Tensor, rate: float) -> NDArray[np.int64]:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from services.speech.backends.styletts2.config import Config
+from services.speech.backends.styletts2.layers import padding_mask
 from services.speech.backends.styletts2.style_transformer import StyleTransformer
 
 LEAST_STEPS = 2
@@ -22,7 +23,15 @@ class Denoiser(nn.Module):
         self.net = net
         self._sigma_data = sigma_data
 
-    def forward(self, x: Tensor, sigma: Tensor, text: Tensor, features: Tensor, scale: float = 1.0) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        sigma: Tensor,
+        text: Tensor,
+        features: Tensor,
+        scale: float = 1.0,
+        seen: Tensor | None = None,
+    ) -> Tensor:
         """Guesses the clean style.
 
         Args:
@@ -31,10 +40,11 @@ class Denoiser(nn.Module):
             text: See `StyleTransformer`.
             features: The same.
             scale: The same.
+            seen: The same.
         """
         level, data = sigma[:, None, None], self._sigma_data
         whole = level**2 + data**2
-        found = self.net(x / whole.sqrt(), sigma.log() / 4, text, features, scale)
+        found = self.net(x / whole.sqrt(), sigma.log() / 4, text, features, scale, seen)
         return x * data**2 / whole + found * level * data / whole.sqrt()  # type: ignore[no-any-return]
 
 
@@ -47,9 +57,15 @@ class StyleDiffusion(nn.Module):
         self.diffusion = Denoiser(self.unet, config.diffusion.sigma_data)
 
     def sample(
-        self, noise: Tensor, step_noise: Tensor, text: Tensor, features: Tensor, scale: float = 1.0
+        self,
+        noise: Tensor,
+        step_noise: Tensor,
+        text: Tensor,
+        features: Tensor,
+        scale: float = 1.0,
+        lengths: Tensor | None = None,
     ) -> Tensor:
-        """Draws a style.
+        """Draws styles.
 
         Args:
             noise: (B, 1, 2 * style), standard normal.
@@ -57,6 +73,7 @@ class StyleDiffusion(nn.Module):
             text: (B, T, hidden of PL-BERT).
             features: (B, 2 * style), the reference.
             scale: See `StyleTransformer`.
+            lengths: (B) of the texts, if they are not all as long as T.
 
         Returns:
             (B, 2 * style).
@@ -64,6 +81,9 @@ class StyleDiffusion(nn.Module):
         Raises:
             ValueError: There are fewer than 2 steps.
         """
+        seen = None
+        if lengths is not None and bool((lengths < text.shape[1]).any()):
+            seen = ~padding_mask(lengths, text.shape[1])
         sigmas = karras(len(step_noise) + 1).to(noise.device)
         x = sigmas[0] * noise
         for i, fresh in enumerate(step_noise):
@@ -71,14 +91,23 @@ class StyleDiffusion(nn.Module):
             up = (following**2 * (sigma**2 - following**2) / sigma**2).sqrt()
             down = (following**2 - up**2).sqrt()
             middle = (sigma + down) / 2
-            slope = (x - self._clean(x, sigma, text, features, scale)) / sigma
+            slope = (x - self._clean(x, sigma, text, features, scale, seen)) / sigma
             halfway = x + slope * (middle - sigma)
-            slope = (halfway - self._clean(halfway, middle, text, features, scale)) / middle
+            slope = (halfway - self._clean(halfway, middle, text, features, scale, seen)) / middle
             x = x + slope * (down - sigma) + up * fresh
         return x.squeeze(1)
 
-    def _clean(self, x: Tensor, sigma: Tensor, text: Tensor, features: Tensor, scale: float) -> Tensor:
-        return self.diffusion(x, sigma.expand(len(x)), text, features, scale)  # type: ignore[no-any-return]
+    def _clean(
+        self,
+        x: Tensor,
+        sigma: Tensor,
+        text: Tensor,
+        features: Tensor,
+        scale: float,
+        seen: Tensor | None,
+    ) -> Tensor:
+        clean: Tensor = self.diffusion(x, sigma.expand(len(x)), text, features, scale, seen)
+        return clean
 
 
 def karras(steps: int) -> Tensor:

@@ -14,7 +14,7 @@ _SOURCE_KERNEL, _LAST_SOURCE_KERNEL = 7, 11
 _SOURCE_DILATIONS = (1, 3, 5)
 
 
-class _ResBlock(nn.Module):
+class ResBlock(nn.Module):
     """Pairs of dilated and plain convolutions, each after AdaIN and snake."""
 
     def __init__(self, channels: int, kernel: int, dilations: tuple[int, ...], style: int) -> None:
@@ -57,9 +57,9 @@ class Generator(nn.Module):
             window, padding = (1, 0) if last else (2 * stride, (stride + 1) // 2)
             self.noise_convs.append(nn.Conv1d(1, width, window, stride, padding))
             source_kernel = _LAST_SOURCE_KERNEL if last else _SOURCE_KERNEL
-            self.noise_res.append(_ResBlock(width, source_kernel, _SOURCE_DILATIONS, style))
+            self.noise_res.append(ResBlock(width, source_kernel, _SOURCE_DILATIONS, style))
             for size, dilations in zip(shape.kernels, shape.dilations, strict=True):
-                self.resblocks.append(_ResBlock(width, size, dilations, style))
+                self.resblocks.append(ResBlock(width, size, dilations, style))
         self.alphas = _slopes(widths)
         self.conv_post = Conv1d(widths[-1], 1, 7)
         self._kernels = len(shape.kernels)

@@ -10,9 +10,12 @@ from services.speech.backends.styletts2.bert import make_bert, read
 from services.speech.backends.styletts2.config import Config
 from services.speech.backends.styletts2.decoder import Decoder
 from services.speech.backends.styletts2.diffusion import StyleDiffusion
+from services.speech.backends.styletts2.generator import ResBlock
+from services.speech.backends.styletts2.layers import StyledBlock1d
 from services.speech.backends.styletts2.mel import log_mel
 from services.speech.backends.styletts2.predictor import Melody, ProsodyPredictor
 from services.speech.backends.styletts2.style_encoder import LEAST_FRAMES, StyleEncoder
+from services.speech.backends.styletts2.style_transformer import StyleTransformer
 from services.speech.backends.styletts2.text_encoder import TextEncoder
 
 _TAIL = 50
@@ -21,24 +24,33 @@ _TAIL = 50
 
 @dataclass(frozen=True)
 class Reading:
-    """A text as the networks see it."""
+    """Texts as the networks see them."""
 
     hidden: Tensor
-    """(1, hidden, T), for the decoder."""
+    """(B, hidden, T), for the decoder."""
     bert: Tensor
-    """(1, T, hidden of PL-BERT), for the style diffusion."""
+    """(B, T, hidden of PL-BERT), for the style diffusion."""
     prosodic: Tensor
-    """(1, hidden, T), for the predictors."""
+    """(B, hidden, T), for the predictors."""
+
+    def row(self, row: int, length: int) -> "Reading":
+        """One text by itself."""
+        one = slice(row, row + 1)
+        return Reading(self.hidden[one, :, :length], self.bert[one, :length], self.prosodic[one, :, :length])
 
 
 @dataclass(frozen=True)
 class Timed:
-    """A text and how long each of its symbols lasts."""
+    """Texts and how long each of their symbols lasts."""
 
     d: Tensor
-    """(1, T, hidden + style)."""
+    """(B, T, hidden + style)."""
     durations: Tensor
-    """(1, T) frames, before rounding."""
+    """(B, T) frames, before rounding."""
+
+    def row(self, row: int, length: int) -> "Timed":
+        """One text by itself."""
+        return Timed(self.d[row : row + 1, :length], self.durations[row : row + 1, :length])
 
 
 class StyleTTS2(nn.Module):
@@ -59,6 +71,12 @@ class StyleTTS2(nn.Module):
         self.decoder = Decoder(config)
         self.diffusion = StyleDiffusion(config)
 
+    def fuse(self) -> None:
+        """Has torch compile what is made of many small steps, at its first use and for any length."""
+        for part in self.modules():
+            if isinstance(part, ResBlock | StyledBlock1d | StyleTransformer):
+                part.compile(dynamic=True)
+
     def embed(self, wave: Tensor) -> Tensor:
         """Style of a clip: (samples,) at 24 kHz to (1, 2 * style), acoustic then prosodic.
 
@@ -69,15 +87,13 @@ class StyleTTS2(nn.Module):
             mel = mel.repeat(1, -(-LEAST_FRAMES // mel.shape[1]))
         return torch.cat([self.style_encoder(mel[None, None]), self.predictor_encoder(mel[None, None])], 1)
 
-    def read(self, tokens: Tensor) -> Reading:
-        """Reads symbols (1, T), the leading pad among them."""
-        lengths = torch.tensor([tokens.shape[1]], device=tokens.device)
+    def read(self, tokens: Tensor, lengths: Tensor) -> Reading:
+        """Reads symbols (B, T), the leading pads among them, and nothing past the lengths (B)."""
         bert = read(self.bert, tokens, lengths)
         return Reading(self.text_encoder(tokens, lengths), bert, self.bert_encoder(bert).transpose(1, 2))
 
-    def time(self, reading: Reading, style: Tensor) -> Timed:
-        """Predicts durations under a style (1, 2 * style)."""
-        lengths = torch.tensor([reading.prosodic.shape[-1]], device=style.device)
+    def time(self, reading: Reading, style: Tensor, lengths: Tensor) -> Timed:
+        """Predicts durations under styles (B, 2 * style)."""
         d = self.predictor.text_encoder(reading.prosodic, self._prosodic(style), lengths)
         return Timed(d, self.predictor.durations(d, lengths))
 

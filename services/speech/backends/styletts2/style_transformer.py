@@ -18,9 +18,12 @@ class _Heads(nn.Module):
         self._heads = heads
         self.to_out = nn.Linear(heads * head_features, width)
 
-    def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    def forward(self, query: Tensor, key: Tensor, value: Tensor, seen: Tensor | None) -> Tensor:
         """Maps three of (B, T, heads * head_features) to (B, T, width)."""
-        found = F.scaled_dot_product_attention(self._split(query), self._split(key), self._split(value))
+        mask = None if seen is None else seen[:, None, None]
+        found = F.scaled_dot_product_attention(
+            self._split(query), self._split(key), self._split(value), attn_mask=mask
+        )
         return self.to_out(found.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
 
     def _split(self, x: Tensor) -> Tensor:
@@ -37,10 +40,11 @@ class _Attention(nn.Module):
         self.to_kv = nn.Linear(width, 2 * inner, bias=False)
         self.attention = _Heads(width, heads, head_features)
 
-    def forward(self, x: Tensor, features: Tensor) -> Tensor:
+    def forward(self, x: Tensor, features: Tensor, seen: Tensor | None) -> Tensor:
         """Maps (B, T, width) under a reference (B, features) to the same."""
         key, value = self.to_kv(self.norm_context(x, features)).chunk(2, dim=-1)
-        return self.attention(self.to_q(self.norm(x, features)), key, value)  # type: ignore[no-any-return]
+        found: Tensor = self.attention(self.to_q(self.norm(x, features)), key, value, seen)
+        return found
 
 
 class _Block(nn.Module):
@@ -50,9 +54,9 @@ class _Block(nn.Module):
         inner = multiplier * width
         self.feed_forward = nn.Sequential(nn.Linear(width, inner), nn.GELU(), nn.Linear(inner, width))
 
-    def forward(self, x: Tensor, features: Tensor) -> Tensor:
+    def forward(self, x: Tensor, features: Tensor, seen: Tensor | None) -> Tensor:
         """Maps (B, T, width) under a reference (B, features) to the same."""
-        x = x + self.attention(x, features)
+        x = x + self.attention(x, features, seen)
         return x + self.feed_forward(x)  # type: ignore[no-any-return]
 
 
@@ -101,7 +105,15 @@ class StyleTransformer(nn.Module):
         self.to_features = nn.Sequential(nn.Linear(style, width), nn.GELU())
         self.fixed_embedding = _FixedEmbedding(config.bert.positions, config.bert.hidden)
 
-    def forward(self, x: Tensor, time: Tensor, text: Tensor, features: Tensor, scale: float = 1.0) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        time: Tensor,
+        text: Tensor,
+        features: Tensor,
+        scale: float = 1.0,
+        seen: Tensor | None = None,
+    ) -> Tensor:
         """Predicts.
 
         Args:
@@ -110,19 +122,21 @@ class StyleTransformer(nn.Module):
             text: (B, T, hidden of PL-BERT).
             features: (B, 2 * style), the reference.
             scale: Over 1 moves away from what the network says without the text (classifier-free guidance).
+            seen: (B, T), false past the end of a text; none is all of them.
 
         Returns:
             (B, 1, 2 * style).
         """
-        informed = self._run(x, time, text, features)
+        informed = self._run(x, time, text, features, seen)
         if scale == 1.0:
             return informed
-        blind = self._run(x, time, self.fixed_embedding(text), features)
+        blind = self._run(x, time, self.fixed_embedding(text), features, seen)
         return blind + scale * (informed - blind)
 
-    def _run(self, x: Tensor, time: Tensor, text: Tensor, features: Tensor) -> Tensor:
+    def _run(self, x: Tensor, time: Tensor, text: Tensor, features: Tensor, seen: Tensor | None) -> Tensor:
         mapping = self.to_mapping(self.to_time(time) + self.to_features(features))[:, None]
         x = torch.cat([x.expand(-1, text.shape[1], -1), text], dim=-1)
         for block in self.blocks:
-            x = block(x + mapping, features)
-        return self.to_out(x.mean(1)[..., None]).transpose(1, 2)  # type: ignore[no-any-return]
+            x = block(x + mapping, features, seen)
+        mean = x.mean(1) if seen is None else (x * seen[..., None]).sum(1) / seen.sum(1, keepdim=True)
+        return self.to_out(mean[..., None]).transpose(1, 2)  # type: ignore[no-any-return]

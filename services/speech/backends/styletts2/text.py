@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from empatheia.common.v1 import content_pb2
 
+from services.speech.phrases import phrases
+
 PAD = "$"
 _PAUSES = ';:,.!?¡¿—…"«»“”'
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -78,6 +80,17 @@ def _marks(segment: content_pb2.ContentSegment, word: int, following: int) -> st
         return ""
     between = segment.text[words[word].end_char : end]
     return "".join(character for character in between if character in _SPOKEN_PAUSES)
+
+
+def phrased(segment: content_pb2.ContentSegment, most: int) -> list[list[Symbol]]:
+    """Writes a plan as `parts` of at most `most` symbols, long ones phrase by phrase."""
+    pad, *rest = symbols(segment)
+    cut: list[list[Symbol]] = []
+    for phrase in phrases(segment):
+        last = phrase.end == len(segment.phonemes)
+        own = [s for s in rest if phrase.first <= s.owner and (last or s.owner < phrase.end)]
+        cut += parts([pad if not cut else Symbol(pad.id, phrase.first), *own], most)
+    return cut
 
 
 def parts(found: Sequence[Symbol], most: int) -> list[list[Symbol]]:
