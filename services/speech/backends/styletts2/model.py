@@ -71,11 +71,11 @@ class StyleTTS2(nn.Module):
         self.decoder = Decoder(config)
         self.diffusion = StyleDiffusion(config)
 
-    def fuse(self) -> None:
+    def fuse(self, backend: str = "inductor") -> None:
         """Has torch compile what is made of many small steps, at its first use and for any length."""
         for part in self.modules():
             if isinstance(part, ResBlock | StyledBlock1d | StyleTransformer):
-                part.compile(dynamic=True)
+                part.compile(dynamic=True, backend=backend)
 
     def embed(self, wave: Tensor) -> Tensor:
         """Style of a clip: (samples,) at 24 kHz to (1, 2 * style), acoustic then prosodic.
