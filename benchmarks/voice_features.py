@@ -112,34 +112,29 @@ def leakage(made: Mapping[Key, Measures]) -> dict[str, Any]:
     """Tells profiles across emotions, and emotions across profiles, by linear discriminants.
 
     Who speaks is learned from neutral speech, and asked of another sentence, neutral and with emotions: what
-    the second loses to the first is what emotion takes of identity. What they feel is learned from one half
-    of the profiles and asked of the other half in another sentence, each speaker's measures taken relative
-    to their own neutral speech, and once without: the difference is what identity hides of emotion.
+    the second loses to the first is what emotion takes of identity. The speaker that is told has an age,
+    a gender and a timbre, which are asked, too. What they feel is learned from one half of the profiles and
+    asked of the other half in another sentence, each speaker's measures taken relative to their own neutral
+    speech, and once without: the difference is what identity hides of emotion.
     """
     keys = list(made)
     sentences = np.array([key[2] for key in keys])
     emotions = np.array([key[1] for key in keys])
-    neutral = emotions == "neutral"
+    profiles = list(dict.fromkeys(key[0] for key in keys))
+    who = np.array([profiles.index(key[0]) for key in keys])
     voices = np.array([made[key].voice() for key in keys])
-    found: dict[str, Any] = {}
-    told_apart = {name: np.array([key[0][i] for key in keys]) for i, name in enumerate(_PROFILE)}
-    told_apart["speaker"] = np.array([" ".join(key[0]) for key in keys])
-    for name, labels in told_apart.items():
-        told: dict[str, list[float]] = {"neutral": [], "emotional": []}
-        for asked in sorted(set(sentences)):
-            learned = neutral & (sentences != asked)
-            model = _discriminant().fit(voices[learned], labels[learned])
-            for kind, mask in (("neutral", neutral), ("emotional", ~neutral)):
-                mask = mask & (sentences == asked)
-                told[kind].append(float(model.score(voices[mask], labels[mask])))
-        found[name] = {
-            "chance": 1 / len(set(labels)),
-            **{kind: float(np.mean(values)) for kind, values in told.items()},
+    # Pitch and its floor come first.
+    by = {"pitch and envelope": voices, "envelope alone": voices[:, 2:]}
+    found: dict[str, Any] = {
+        name: {
+            kind: _told(values, who, sentences, emotions == "neutral", asked, profiles)
+            for kind, asked in (("neutral", emotions == "neutral"), ("emotional", emotions != "neutral"))
         }
+        for name, values in by.items()
+    }
     manners = np.array([made[key].manner() for key in keys])
     own = np.array([made[key[0], "neutral", key[2]].manner() for key in keys])
-    profiles = list(dict.fromkeys(key[0] for key in keys))
-    half = np.array([profiles.index(key[0]) % 2 for key in keys])
+    half = who % 2
     scores = {}
     for name, values in (("relative to the speaker", manners - own), ("as measured", manners)):
         right = []
@@ -151,6 +146,25 @@ def leakage(made: Mapping[Key, Measures]) -> dict[str, Any]:
         scores[name] = float(np.mean(right))
     found["emotion"] = {"chance": 1 / len(set(emotions)), **scores}
     return found
+
+
+def _told(
+    values: Floats,
+    who: NDArray[np.int64],
+    sentences: NDArray[np.int64],
+    learned: NDArray[np.bool_],
+    asked: NDArray[np.bool_],
+    profiles: Sequence[tuple[str, ...]],
+) -> dict[str, float]:
+    """How often speakers, and what they are, are told rightly in a sentence that was not learned."""
+    right: list[list[float]] = []
+    for sentence in sorted(set(sentences)):
+        here = sentences == sentence
+        model = _discriminant().fit(values[learned & ~here], who[learned & ~here])
+        for told, own in zip(model.predict(values[asked & here]), who[asked & here], strict=True):
+            same = [a == b for a, b in zip(profiles[told], profiles[own], strict=True)]
+            right.append([float(told == own), *map(float, same)])
+    return dict(zip(("speaker", *_PROFILE), np.mean(right, axis=0).tolist(), strict=True))
 
 
 def _discriminant() -> Any:

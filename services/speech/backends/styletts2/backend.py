@@ -108,9 +108,9 @@ class StyleTTS2Backend(SpeechBackend):
         self._config = self._model.config
         if self._options.compile:
             self._model.fuse()
-        options = self._options
-        planner = Planner(self._model, options.device, options.alpha, options.beta, options.embedding_scale)
-        batch = options.batch or (1 if options.device == "cpu" else _BATCH)
+        own = self._options
+        planner = Planner(self._model, own.device, own.alpha, own.beta, own.embedding_scale)
+        batch = own.batch or (1 if own.device == "cpu" else _BATCH)
         self._plan = Together(planner.plan, batch) if batch > 1 else lambda asked: planner.plan([asked])[0]
         self.sample_rate = self._config.sample_rate
         self._samples_per_frame = self._config.frame
