@@ -51,8 +51,12 @@ class Offset:
     """How well they fit there, -1 to 1."""
 
 
-def read(path: Path) -> Film:
+def read(path: Path, size: int = 0) -> Film:
     """Decodes all pictures and the sound, each where its time stamp says.
+
+    Args:
+        path: The file.
+        size: Width and height that the pictures are brought to; 0 leaves them.
 
     Raises:
         av.FFmpegError: It can't be decoded.
@@ -66,7 +70,9 @@ def read(path: Path) -> Film:
         for frame in file.decode(video=0, audio=0):
             if isinstance(frame, av.VideoFrame):
                 times.append(float(frame.time or 0))
-                pictures.append(frame.to_ndarray(format="gray").astype(np.uint8))
+                pictures.append(
+                    frame.reformat(size or None, size or None, "gray").to_ndarray().astype(np.uint8)
+                )
             elif isinstance(frame, av.AudioFrame):
                 parts.append((round(float(frame.time or 0) * rate), mono(frame)))
     if not pictures or not parts:

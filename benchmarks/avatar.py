@@ -13,12 +13,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from empatheia.common.v1 import style_pb2
+
 from benchmarks.av_offset import read
 from benchmarks.avatar_emotions import told_apart
 from benchmarks.avatar_speed import live, speed
 from benchmarks.avatar_sync import film, sync
 from benchmarks.avatar_words import lips
-from benchmarks.spoken_reply import speak
+from benchmarks.spoken_reply import OTHER_TEXT, Reply, speak
 from runtime.settings import Settings
 from services.avatar.backends.drawn import DrawnBackend
 from services.disentangler.tables import PORTRAYALS
@@ -71,10 +73,22 @@ def run(
     if "words" in parts:
         result["words"] = lips(settings, reply, clips, progress)
     if "sync" in parts:
-        progress(f"{minutes:g} minutes of speech")
-        long = reply.repeated(60 * minutes)
-        with TemporaryDirectory() as folder:
-            path = Path(folder) / "long.mp4"
-            asyncio.run(film(settings, long, path, size=256, seed=1))
-            result["sync"] = sync(read(path), long)
+        result["sync"] = _in_sync(settings, reply, minutes, progress, size=256, seed=1)
+        other = asyncio.run(speak(settings, OTHER_TEXT))
+        sad = style_pb2.Style(face=PORTRAYALS["sad"].face_proto())
+        result["sync, another face, other words"] = _in_sync(
+            settings, other, minutes, progress, size=512, seed=2, avatar_id="lin", style=sad
+        )
     return result
+
+
+def _in_sync(
+    settings: Settings, reply: Reply, minutes: float, progress: Callable[[str], None], **start: Any
+) -> dict[str, Any]:
+    progress(f"{minutes:g} minutes of speech")
+    long = reply.repeated(60 * minutes)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "long.mp4"
+        asyncio.run(film(settings, long, path, **start))
+        # Half the size at most: ten minutes of larger pictures do not fit into memory.
+        return sync(read(path, 256), long)

@@ -29,6 +29,15 @@ TEXT = (
 )
 """What is said: sentences such as a comforting reply has, with many p, b and m."""
 
+OTHER_TEXT = (
+    "It makes sense that you felt proud when the job came through, after so many months of waiting.",
+    "My advice would be simple: tell somebody close to you, and mark the moment before it slips by.",
+    "What a pity that your brother could not be there, but perhaps a phone call brings him nearer.",
+    "Nobody expects a perfect plan on the first day, so give yourself time to become part of the team.",
+    "How do you imagine your mornings from now on, and what would make them more pleasant?",
+)
+"""Other sentences, on which no measure was made to fit."""
+
 _KEY = CallKey("bench", "speak")
 _CHUNK_S = 0.04
 

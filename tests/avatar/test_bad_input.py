@@ -60,6 +60,7 @@ def audio(pts_s: float, samples: int = 2400) -> avatar_pb2.RenderRequest:
         ("start.before.face.smile", {"before": {"face": {"smile": math.nan}}}),
         ("start.life_s", {"life_s": -1.0}),
         ("start.life_s", {"life_s": math.nan}),
+        ("start.life_s", {"life_s": 1e9}),
     ],
 )
 async def test_wrong_start(avatar, field, start):

@@ -248,6 +248,41 @@ def test_batches_join_what_several_threads_ask_for() -> None:
         batcher.all([-1])
 
 
+def test_pictures_of_several_videos_are_drawn_in_one_batch(
+    backend: DreamTalkBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = backend._engine
+    assert engine is not None
+    batcher = engine.pictures
+    run, submit = batcher._run, batcher.submit
+    asked: dict[int, int] = {}
+    kept, drawn = [], []
+    all_three = threading.Event()
+
+    def asking(item):
+        kept.append(item)
+        asked[id(item)] = threading.get_ident()
+        future = submit(item)
+        if len(set(asked.values())) == 3:
+            all_three.set()
+        return future
+
+    def drawing(items):
+        all_three.wait(20)
+        drawn.append(len({asked[id(item)] for item in items}))
+        return run(items)
+
+    monkeypatch.setattr(batcher, "submit", asking)
+    monkeypatch.setattr(batcher, "_run", drawing)
+    videos = [threading.Thread(target=made, args=(backend, voice(1.5), 4800)) for _ in range(3)]
+    for video in videos:
+        video.start()
+    for video in videos:
+        video.join(60)
+    # While the first one's are drawn, those of the others wait for each other.
+    assert max(drawn) >= 2
+
+
 def test_pose_clip_runs_back_and_forth() -> None:
     clip = torch.arange(3.0)[:, None]
     assert pose_at(clip, 1, 6).flatten().tolist() == [1, 2, 1, 0, 1, 2]
