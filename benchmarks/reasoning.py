@@ -192,16 +192,21 @@ async def _chains(
     alone = [
         await chain(transport, sample, f"one-{index}", 1) for index, sample in enumerate(drawn[1:middle])
     ]
-    cpu = time.process_time() - cpu
+    own = [time.process_time() - cpu]
     together: list[Chain] = []
+    cpu = time.process_time()
     for start in range(middle, len(drawn) - _AT_ONCE + 1, _AT_ONCE):
         progress("four chains at once")
-        four = drawn[start : start + _AT_ONCE]
+        group = drawn[start : start + _AT_ONCE]
         together += await asyncio.gather(
-            *(chain(transport, sample, f"four-{start + i}", 1) for i, sample in enumerate(four))
+            *(chain(transport, sample, f"four-{start + i}", 1) for i, sample in enumerate(group))
         )
-    times = _times(alone) | {"cpu_ms_perception_included": round(cpu / len(alone) * 1000)}
-    return {"chain": times, "four_chains_at_once": _times(together)}
+    own.append(time.process_time() - cpu)
+    one, four = (
+        _times(chains) | {"cpu_ms_perception_included": round(cpu / len(chains) * 1000)}
+        for chains, cpu in zip((alone, together), own, strict=True)
+    )
+    return {"chain": one, "four_chains_at_once": four}
 
 
 def _times(chains: Sequence[Chain]) -> dict[str, Any]:
