@@ -73,7 +73,19 @@ def test_what_is_a_clearer_face_upside_down_is_none(
     """The still is 240 high: turned over, a box at 60 lies at 100."""
     seen = iter([[faces.Box(110, 110, 80, 2.0)], [rival]])
     monkeypatch.setattr(faces.Finder, "_everywhere", lambda *_: next(seen))
-    assert bool(faces.Finder().find(grey(scene()))) == kept
+    assert bool(faces.Finder().find_clear(grey(scene()))) == kept
+
+
+def test_what_the_first_way_misses_is_looked_for_in_the_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def everywhere(self: faces.Finder, still: faces.Grey, way: int) -> list[faces.Box]:
+        asked.append(way)
+        return [faces.Box(110, 110, 80, 2.0, way)] if asked == [0, 1] else []
+
+    monkeypatch.setattr(faces.Finder, "_everywhere", everywhere)
+    assert [box.way for box in faces.Finder().find(grey(scene()))] == [1]
+    assert asked == [0, 1, 1]
 
 
 def test_a_face_at_the_edge_of_the_picture_is_described() -> None:

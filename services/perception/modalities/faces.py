@@ -13,19 +13,37 @@ from services.perception.modalities import expressions
 Floats = NDArray[np.float32]
 Grey = NDArray[np.uint8]
 
-_CASCADE = Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"
+_CASCADES = Path(cv2.__file__).parent / "data"
 _SIDE = 64
 _FIND_SIDE = 320
 _CASCADE_SIDE = 24
 """Smallest face that the cascade knows, in pixels."""
 _FULL_EVERY = 10
 """A face is followed over this many stills at most before the whole still is searched again."""
-_MIN_SHARE = 0.12
-"""Smallest face that is looked for, as a share of the picture's short side."""
 _NEAR = 0.25
 """How far around a known face it is looked for in the next still, and by how much its size may differ."""
 _MIN_CONTRAST = 8.0
 """Standard deviation of grey values under which a face is too dark or too flat to be judged."""
+
+
+@dataclass(frozen=True)
+class _Way:
+    """How to look for faces."""
+
+    cascade: str
+    step: float
+    """From one size to the next."""
+    neighbours: int
+    """Finds at about the same place that make a face."""
+    smallest: float
+    """Smallest face that is looked for, as a share of the picture's short side."""
+
+
+_WAYS = (
+    _Way("haarcascade_frontalface_default.xml", 1.1, 5, 0.12),
+    _Way("haarcascade_frontalface_alt2.xml", 1.05, 1, 0.4),
+)
+"""The second is tried where the first finds nothing: faces near the camera, screwed up, partly out of view."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +55,8 @@ class Box:
     side: int
     strength: float = field(default=0.0, compare=False)
     """How clearly it is a face, by the cascade's last stage."""
+    way: int = field(default=0, compare=False)
+    """Which of the ways to look found it."""
 
     def overlaps(self, other: "Box") -> bool:
         """Whether they share a pixel."""
@@ -47,27 +67,35 @@ class Box:
 
 
 class Finder:
-    """OpenCV's frontal face cascade (Viola and Jones 2001). Not for use by two threads at once."""
+    """OpenCV's frontal face cascades (Viola and Jones 2001). Not for use by two threads at once."""
 
     def __init__(self) -> None:
-        """Loads the cascade that comes with OpenCV."""
-        self._cascade = cv2.CascadeClassifier(str(_CASCADE))
+        """Loads the cascades that come with OpenCV."""
+        self._cascades = [cv2.CascadeClassifier(str(_CASCADES / way.cascade)) for way in _WAYS]
 
     def find(self, grey: Grey) -> list[Box]:
         """All upright faces of a picture, the largest and most central first.
 
-        In a face upside down the cascade now and then finds one (a chin for a forehead). It finds the real
-        one more clearly in the picture turned over, so what is less clear than that is left out.
-
         Args:
             grey: (height, width).
         """
-        boxes = self._everywhere(grey)
+        return self.find_clear(grey) or self._upright(grey, 1)
+
+    def find_clear(self, grey: Grey) -> list[Box]:
+        """Those that the first way to look finds: the judge was trained on these."""
+        return self._upright(grey, 0)
+
+    def _upright(self, grey: Grey, way: int) -> list[Box]:
+        """What one way to look finds, without what is a clearer face in the picture turned over.
+
+        In a face upside down the cascade now and then finds an upright one: a chin for a forehead.
+        """
+        boxes = self._everywhere(grey, way)
         height, width = grey.shape
         if boxes:
             over = [
                 replace(box, y=height - box.y - box.side)
-                for box in self._everywhere(np.ascontiguousarray(grey[::-1]))
+                for box in self._everywhere(np.ascontiguousarray(grey[::-1]), way)
             ]
             boxes = [
                 box
@@ -86,25 +114,32 @@ class Finder:
         margin = round(_NEAR * last.side)
         left, top = max(0, last.x - margin), max(0, last.y - margin)
         around = grey[top : last.y + last.side + margin, left : last.x + last.side + margin]
-        found = self._search(around, (1 - _NEAR) * last.side, (1 + _NEAR) * last.side, _shrink(grey))
+        sizes = ((1 - _NEAR) * last.side, (1 + _NEAR) * last.side)
+        found = self._search(around, sizes, _shrink(grey), last.way)
         if not found:
             return None
         box = min(found, key=lambda box: abs(box.side - last.side))
-        return Box(box.x + left, box.y + top, box.side)
+        return replace(box, x=box.x + left, y=box.y + top)
 
-    def _everywhere(self, grey: Grey) -> list[Box]:
-        return self._search(grey, _MIN_SHARE * min(grey.shape), max(grey.shape), _shrink(grey))
+    def _everywhere(self, grey: Grey, way: int) -> list[Box]:
+        sizes = (_WAYS[way].smallest * min(grey.shape), max(grey.shape))
+        return self._search(grey, sizes, _shrink(grey), way)
 
-    def _search(self, grey: Grey, smallest: float, largest: float, shrink: float) -> list[Box]:
+    def _search(self, grey: Grey, sizes: tuple[float, float], shrink: float, way: int) -> list[Box]:
         small = cv2.resize(grey, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-        low, high = max(_CASCADE_SIDE, round(smallest * shrink)), round(largest * shrink)
+        low, high = max(_CASCADE_SIDE, round(sizes[0] * shrink)), round(sizes[1] * shrink)
         if min(small.shape) < low:
             return []
-        found, _, strengths = self._cascade.detectMultiScale3(
-            small, 1.1, 5, minSize=(low, low), maxSize=(high, high), outputRejectLevels=True
+        found, _, strengths = self._cascades[way].detectMultiScale3(
+            small,
+            _WAYS[way].step,
+            _WAYS[way].neighbours,
+            minSize=(low, low),
+            maxSize=(high, high),
+            outputRejectLevels=True,
         )
         return [
-            Box(round(x / shrink), round(y / shrink), round(side / shrink), float(strength))
+            Box(round(x / shrink), round(y / shrink), round(side / shrink), float(strength), way)
             for (x, y, side, _), strength in zip(found, strengths, strict=True)
         ]
 
