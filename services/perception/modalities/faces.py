@@ -43,7 +43,7 @@ _WAYS = (
     _Way("haarcascade_frontalface_default.xml", 1.1, 5, 0.12),
     _Way("haarcascade_frontalface_alt2.xml", 1.05, 1, 0.4),
 )
-"""The second is tried where the first finds nothing: faces near the camera, screwed up, partly out of view."""
+"""The second is tried where the first finds nothing: faces that are near, screwed up, partly out of view."""
 
 
 @dataclass(frozen=True)
