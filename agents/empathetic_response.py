@@ -16,7 +16,7 @@ from agents.words import content, sentences, spans_of, words
 
 NAME = "response"
 _CANDIDATES = 6
-_OPTIONS = reasoning_pb2.GenerationOptions(max_tokens=40, temperature=0.65, top_p=0.9, no_repeat_ngram=4)
+_OPTIONS = reasoning_pb2.GenerationOptions(max_tokens=40, temperature=0.4, top_p=0.9, no_repeat_ngram=4)
 _PROBABLE = 2.0
 """Weight of a reply's mean log probability beside its merits: what the model finds odd, is."""
 _HEARD = "{heard}"
@@ -145,10 +145,17 @@ _OH_NO = re.compile(r"\b(?:oh|aw|ugh)[, ]+no\b", re.I)
 _TORN = re.compile(
     r"\b(?:oh[, ]+no|(?:i'm|i am) (?:so )?sorry)\b.*"
     r"\b(?:must be (?:so |very )?(?:happy|glad|proud|excited)|congrat\w*"
-    r"|what a (?:great|lovely|wonderful)|(?:so|very) (?:fun|exciting|funny))\b",
+    r"|what a (?:great|lovely|wonderful|relief)|(?:so|very) (?:fun|exciting|funny))\b",
     re.I,
 )
 """Sorry and glad in one breath."""
+_GLAD_OF_HARM = re.compile(
+    r"\b(?:glad|happy|great|awesome|good)\b(?:(?! but )[^.!?])* you (?:got |were |have been |had been )?"
+    r"(?:punched|hit|hurt|sick|fired|robbed|attacked|cheated|lost|failed|fell|crashed|burned)\b",
+    re.I,
+)
+_RUBBED_IN = re.compile(r"\byou (?:didn't|did not|couldn't|could not|failed)\b", re.I)
+"""To the ashamed: what they reproach themselves with."""
 _OF_ANOTHER = re.compile(r"(?:(?:oh|no|wow|yes|well)[,!. ]+)*(?:s?he|they)\b", re.I)
 _BLAME = re.compile(
     r"^(?:oh[, ]+|well[, ]+)?(?:that|it)(?:'s| is| was| sounds?) (?:so |very |really )*"
@@ -164,14 +171,14 @@ _SORRY = re.compile(
 
 def _wrong_side(text: str, way: str) -> bool:
     """Whether a reply is glad for somebody who is not, or sorry for somebody glad."""
-    if _TORN.search(text):
+    if _TORN.search(text) or _GLAD_OF_HARM.search(text):
         return True
     if open_feeling(way):
         return False
     glad, sorry = bool(_GLAD.search(text)), bool(_SORRY.search(text))
     if way == UNSURE:
         return glad or sorry
-    if way in ("guilty", "ashamed", "embarrassed") and _BLAME.search(text):
+    if way in ("guilty", "ashamed", "embarrassed") and (_BLAME.search(text) or _RUBBED_IN.search(text)):
         return True
     return sorry or bool(_OH_NO.search(text)) if pleasant(way) else glad
 

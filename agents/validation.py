@@ -63,6 +63,11 @@ _ANYBODY = frozenset(
     "friend neighbor boss manager coworker colleague teacher doctor nurse cousin partner ex kid child baby"
     " twin roommate crush dog cat pet puppy kitten horse someone somebody person stranger customer".split()
 )
+_CALLED = re.compile(
+    r"\byou(?:'re| are| were| sound| must be| must have been) (?:(?:so|such|very|really|a|an) )*(\w+)", re.I
+)
+_YOURS = re.compile(r"\byour (?:own |little |older |younger )?(\w+)", re.I)
+_UNKNOWABLE = re.compile(r"\bhow much you mean to\b", re.I)
 _DIED = re.compile(r"\b(?:died|dead|passed away|funeral|gone (?:now|forever))\b", re.I)
 _STILL_HERE = re.compile(
     r"\bfind (?:your|him|her|them|it)\b"
@@ -148,6 +153,12 @@ def reply_fault(text: str, dialogue: Sequence[UtteranceData], *, comfort: bool) 
         return "takes the person for another"
     if _turns_gender(own, dialogue):
         return "takes one for another"
+    if any(_told_of_another(match[1], dialogue) for match in _CALLED.finditer(text)):
+        return "takes the person for another"
+    if any(_said_by_the_listener(match[1], dialogue) for match in _YOURS.finditer(text)):
+        return "takes the listener's for the person's"
+    if comfort and _UNKNOWABLE.search(text):
+        return "says what nobody can know"
     if comfort and _WAVED_AWAY.search(text):
         return "waves it away"
     if strange := unsupported(text, dialogue, reply=True):
@@ -212,6 +223,25 @@ def _of_another(text: str, dialogue: Sequence[UtteranceData]) -> bool:
     return bool(told) and not any(
         _FIRST & set(words(piece.text)) or not _OTHERS & set(words(piece.text)) for piece in told
     )
+
+
+def _told_of_another(word: str, dialogue: Sequence[UtteranceData]) -> bool:
+    """Whether the person said a word of another and never of themselves: "he is a manchild"."""
+    told = [
+        set(words(piece.text)) for piece in pieces(dialogue) if set(content(word)) & set(content(piece.text))
+    ]
+    return bool(told) and all(own & _OTHERS and not own & _FIRST for own in told)
+
+
+def _said_by_the_listener(word: str, dialogue: Sequence[UtteranceData]) -> bool:
+    """Whether only the listener named a thing as their own."""
+    heard = {stem for said in dialogue if said.role == "speaker" for stem in content(said.text)}
+    theirs = any(
+        re.search(rf"\b(?:my|our) (?:\w+ )?{re.escape(word)}\b", said.text, re.I)
+        for said in dialogue
+        if said.role == "listener"
+    )
+    return theirs and not set(content(word)) & heard
 
 
 def _turns_gender(own: Sequence[str], dialogue: Sequence[UtteranceData]) -> bool:

@@ -235,6 +235,20 @@ async def test_nobody_is_pitied_for_good_news(feeling: str, torn: str) -> None:
     assert result.text.startswith("A dog")
 
 
+@pytest.mark.parametrize(
+    ("feeling", "wrong"),
+    [
+        ("content", "That was long ago. I am glad you got punched."),
+        ("ashamed", "I'm sorry that you didn't tell the truth."),
+    ],
+)
+async def test_nobody_is_told_that_harm_is_good_or_their_fault(feeling: str, wrong: str) -> None:
+    said = "I got punched years ago and I lied about it. I tell the truth now."
+    result, text, _ = await replied(context(FakeTransport(wrong), said, steps=felt(feeling)))
+    assert result.authored
+    assert wrong not in text
+
+
 async def test_danger_is_not_left_to_the_model() -> None:
     transport = FakeTransport(QUIET)
     turn = context(transport, "I want to die.", steps=felt("sad"))
