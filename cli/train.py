@@ -103,3 +103,17 @@ def coe(
 
         learn(chosen, data, home, out, tell)
     typer.echo(f"adapter written to {out}")
+
+
+@app.command("blend")
+def blend(
+    first: Annotated[Path, typer.Argument(help="Folder of an adapter.")],
+    second: Annotated[Path, typer.Argument(help="Folder of one taught on from it.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the adapter between them.")],
+    share: Annotated[float, typer.Option(min=0, max=1, help="How much of the second.")] = 0.5,
+) -> None:
+    """Mix two adapters, to keep what the first could beside what the second learned."""
+    from services.reasoning import blending
+
+    blending.blend(first, second, share, out)
+    typer.echo(f"adapter written to {out}")

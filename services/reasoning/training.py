@@ -89,7 +89,9 @@ def card(config: TrainingConfig, paths: Sequence[Path], progress: Progress, foun
   language model, to show the manner that is wanted where the data above seldom do: warm, to the person, about
   what they said, without advice."""
     begun = f"Went on from an adapter, {_sha256(started_from(config))}.\n" if config.start_from else ""
-    settings = yaml.safe_dump(config.model_dump(), sort_keys=False).rstrip()
+    # A path of this machine would mean nothing elsewhere.
+    named = config.model_copy(update={"start_from": Path(config.start_from).name})
+    settings = yaml.safe_dump(named.model_dump(), sort_keys=False).rstrip()
     return f"""# Chain-of-Empathy adapter
 
 A LoRA adapter for {_model(config)} that writes the event scenario, the emotion, its cause, the goal of

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from runtime.errors import EmpatheiaError, InvalidInput
-from services.reasoning import adapter, training
+from services.reasoning import adapter, blending, training
 from services.reasoning.corpus import Annotation, Said, Turn
 from services.reasoning.samples import IGNORED, Sample, encode, samples
 from services.reasoning.trainer import Progress, Trainer
@@ -198,6 +198,29 @@ def test_an_adapter_that_is_none_or_of_another_size_is_no_start(tiny: Path, tmp_
     trainer(config(tiny)).save(tmp_path / "two", "card")
     with pytest.raises(InvalidInput, match=r"config\.start_from"):
         trainer(config(tiny, start_from=str(tmp_path / "two"), lora={"rank": 4}))
+
+
+def test_a_blend_lies_between_two_adapters(tiny: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    one, other, out = tmp_path / "one", tmp_path / "other", tmp_path / "out"
+    trainer(config(tiny)).save(one, "card")
+    done = trainer(config(tiny, start_from=str(one)))
+    list(done.run())
+    done.save(other, "card")
+    blending.blend(one, other, 0.25, out)
+    first, second, mean = (load_file(folder / adapter.WEIGHTS) for folder in (one, other, out))
+    for name, part in mean.items():
+        torch.testing.assert_close(
+            part.float(), 0.75 * first[name].float() + 0.25 * second[name].float(), atol=2e-3, rtol=2e-3
+        )
+    assert "0.25 of what this training gave" in (out / "README.md").read_text()
+    with pytest.raises(InvalidInput, match="there already"):
+        blending.blend(one, other, 0.5, out)
+    trainer(config(tiny, lora={"rank": 4})).save(tmp_path / "four", "card")
+    for folder, problem in ((tmp_path / "four", "different form"), (tmp_path / "none", "none")):
+        with pytest.raises(InvalidInput, match=problem):
+            blending.blend(one, folder, 0.5, tmp_path / "new")
 
 
 def test_an_adapter_of_another_model_is_refused(tiny: Path, tmp_path: Path) -> None:
