@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
+import torch._dynamo.config
 from torch import Tensor, nn
 
 from services.speech.backends.styletts2.bert import make_bert, read
@@ -73,9 +74,12 @@ class StyleTTS2(nn.Module):
 
     def fuse(self, backend: str = "inductor") -> None:
         """Has torch compile what is made of many small steps, at its first use and for any length."""
-        for part in self.modules():
-            if isinstance(part, ResBlock | StyledBlock1d | StyleTransformer):
-                part.compile(dynamic=True, backend=backend)
+        parts = [m for m in self.modules() if isinstance(m, ResBlock | StyledBlock1d | StyleTransformer)]
+        # Blocks of one class share their code, and each width is a recompilation of it.
+        dynamo = torch._dynamo.config
+        dynamo.recompile_limit = max(dynamo.recompile_limit, 2 * len(parts))
+        for part in parts:
+            part.compile(dynamic=True, backend=backend)
 
     def embed(self, wave: Tensor) -> Tensor:
         """Style of a clip: (samples,) at 24 kHz to (1, 2 * style), acoustic then prosodic.
