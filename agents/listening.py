@@ -81,18 +81,22 @@ class Listening:
         self, transport: Transport, history: Sequence[UtteranceData]
     ) -> perception_pb2.Perception:
         key = CallKey(self.turn_id, "perceive")
+        perception: perception_pb2.Perception | None = None
         try:
             async for response in transport.stream(PERCEIVE, self._requests(history), key):
-                if response.HasField("perception"):
-                    return response.perception
-                self.heard(response.partial)
+                if response.HasField("partial"):
+                    self.heard(response.partial)
+                else:
+                    perception = response.perception
         except EmpatheiaError as error:
             if isinstance(error, REFUSALS):
                 self._refused(error)
             else:
                 _LOG.warning("perception broke off while the person spoke: %s", error.message)
             raise
-        raise Internal("perception ended without a result", reason="NO_RESULT", service="perception")
+        if perception is None:
+            raise Internal("perception ended without a result", reason="NO_RESULT", service="perception")
+        return perception
 
     async def _requests(
         self, history: Sequence[UtteranceData]

@@ -151,11 +151,15 @@ async def _sent(
             for part in parts(stream_id, header, data):
                 yield perception_pb2.PerceiveRequest(media=part)
 
+    perception: perception_pb2.Perception | None = None
     async for response in turn.transport.stream(PERCEIVE, requests(), turn.key("perceive")):
-        if response.HasField("perception"):
-            return response.perception
-        turn.emit(transcript=response.partial)
-    raise Internal("perception ended without a result", reason="NO_RESULT", service="perception")
+        if response.HasField("partial"):
+            turn.emit(transcript=response.partial)
+        else:
+            perception = response.perception
+    if perception is None:
+        raise Internal("perception ended without a result", reason="NO_RESULT", service="perception")
+    return perception
 
 
 def _data(perception: perception_pb2.Perception) -> PerceptionData:

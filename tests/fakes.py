@@ -66,6 +66,8 @@ class FakePerception(Fake):
         """What the last call brought."""
         self.clearness = 0.9
         """How sure it is of words that it heard."""
+        self.finished = 0
+        """Calls that were read to their end."""
         self.kinds: list[int] = []
         self.history: list[str] = []
 
@@ -103,6 +105,7 @@ class FakePerception(Fake):
         perception = perception_pb2.Perception(text=text, affect=affect, transcript=heard, audio_s=1)
         perception.modalities.add(modality="text", present=True, affect=affect, model=MODEL)
         yield perception_pb2.PerceiveResponse(perception=perception)
+        self.finished += 1
 
 
 class FakeReasoning(Fake):

@@ -98,6 +98,7 @@ async def test_words_are_told_before_the_person_has_ended(
     assert kinds[-1] == "reply"
     assert system.perception.calls["perceive"] == 1
     assert system.perception.kinds == [media_pb2.MEDIA_KIND_AUDIO]
+    assert system.perception.finished == 1
 
 
 async def test_recordings_are_kept_and_typed_words_go_along(

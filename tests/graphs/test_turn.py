@@ -51,7 +51,9 @@ def kinds(events: list[dialogue_pb2.TurnEvent]) -> list[str | None]:
     return [event.WhichOneof("event") for event in events]
 
 
-async def test_a_turn_tells_every_step_and_ends_with_the_reply(gateway: DialogueService) -> None:
+async def test_a_turn_tells_every_step_and_ends_with_the_reply(
+    gateway: DialogueService, system: FakeSystem
+) -> None:
     events = await collect(gateway, request())
     assert kinds(events)[0] == "started"
     assert kinds(events)[-1] == "reply"
@@ -72,6 +74,7 @@ async def test_a_turn_tells_every_step_and_ends_with_the_reply(gateway: Dialogue
         assert reply.timings_ms[name] >= 0
     said = "".join(event.text.text for event in events if event.HasField("text"))
     assert said.split() == reply.text.split()
+    assert system.perception.finished == 1
 
 
 async def test_a_turn_is_measured(gateway: DialogueService, monkeypatch: pytest.MonkeyPatch) -> None:
