@@ -1,4 +1,5 @@
 import math
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -42,6 +43,26 @@ async def test_hostile_feelings_are_never_mirrored(ask, felt):
     assert style.emotion not in {"angry", "contempt", "disgusted"}
     assert style.face.brow_down <= 0.1
     assert 0 < style.intensity <= 1
+
+
+async def test_each_hostile_feeling_is_shown_and_answered_in_a_way_of_its_own(ask):
+    felt = ("angry", "disgusted", "contempt")
+    for voices in (
+        [(await ask(affect=feeling(name))).style.voice for name in felt],
+        [(await ask(emotion_override=name)).style.voice for name in felt],
+    ):
+        for one, other in combinations(voices, 2):
+            assert abs(one.rate - other.rate) > 0.04 or abs(one.pitch_range - other.pitch_range) > 0.2
+            assert abs(one.energy_db - other.energy_db) > 0.5
+
+
+async def test_girls_and_boys_differ_in_pitch_and_formants(ask):
+    girl, boy = [
+        (await ask(profile=dialogue_pb2.Profile(age="child", gender=gender, timbre="mid"))).style.voice
+        for gender in ("female", "male")
+    ]
+    assert girl.base_pitch_hz > 1.08 * boy.base_pitch_hz
+    assert girl.formant_shift > boy.formant_shift + 0.04
 
 
 async def test_sadness_is_answered_softly_and_joy_brightly(ask):
