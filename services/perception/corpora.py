@@ -91,7 +91,7 @@ def faces_of(folder: Path) -> Corpus:
     held_back = _held_back(group, random)
     train, valid = [], []
     for grey, out in zip(greys, held_back, strict=True):
-        box = next(iter(finder.find_clear(grey)), _usual_box(grey))
+        box = next(iter(finder.find(grey)), _usual_box(grey))
         if out:
             valid.append(_face(grey, box))
         else:

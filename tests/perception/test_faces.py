@@ -72,8 +72,8 @@ def test_what_is_a_clearer_face_upside_down_is_none(
 ) -> None:
     """The still is 240 high: turned over, a box at 60 lies at 100."""
     seen = iter([[faces.Box(110, 110, 80, 2.0)], [rival]])
-    monkeypatch.setattr(faces.Finder, "_everywhere", lambda *_: next(seen))
-    assert bool(faces.Finder().find_clear(grey(scene()))) == kept
+    monkeypatch.setattr(faces.Finder, "_everywhere", lambda *_: next(seen, []))
+    assert bool(faces.Finder().find(grey(scene()))) == kept
 
 
 def test_what_the_first_way_misses_is_looked_for_in_the_second(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,3 +96,14 @@ def test_a_face_at_the_edge_of_the_picture_is_described() -> None:
     assert cut == pytest.approx(whole, abs=1e-4)
     assert cut.shape == (2 * (7 + 2 * 128),)
     assert np.isfinite(cut).all()
+
+
+def test_a_face_that_the_edges_cut_off_is_found_with_a_border_around(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ways to look see a face only if there is room around it."""
+    finder = faces.Finder()
+
+    def roomy(framed: faces.Grey, way: int) -> list[faces.Box]:
+        return [faces.Box(25, 35, 90), faces.Box(0, 0, 30)] if way == 1 and framed.shape == (150, 150) else []
+
+    monkeypatch.setattr(finder, "_upright", roomy)
+    assert finder.find(np.full((100, 100), 128, np.uint8)) == [faces.Box(0, 10, 90)]

@@ -22,6 +22,10 @@ _FULL_EVERY = 10
 """A face is followed over this many stills at most before the whole still is searched again."""
 _NEAR = 0.25
 """How far around a known face it is looked for in the next still, and by how much its size may differ."""
+_BORDER = 0.25
+"""Width of a border that is put around a picture without a face, as a share of its short side.
+
+The cascades look for some forehead and chin, which tightly cut photographs lack."""
 _MIN_CONTRAST = 8.0
 """Standard deviation of grey values under which a face is too dark or too flat to be judged."""
 
@@ -79,11 +83,21 @@ class Finder:
         Args:
             grey: (height, width).
         """
-        return self.find_clear(grey) or self._upright(grey, 1)
+        return self._upright(grey, 0) or self._upright(grey, 1) or self._find_framed(grey)
 
-    def find_clear(self, grey: Grey) -> list[Box]:
-        """Those that the first way to look finds: the judge was trained on these."""
-        return self._upright(grey, 0)
+    def _find_framed(self, grey: Grey) -> list[Box]:
+        """Large faces that the picture's edges cut off; their boxes may reach beyond it."""
+        margin = round(_BORDER * min(grey.shape))
+        framed = cv2.copyMakeBorder(
+            grey, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=round(float(grey.mean()))
+        )
+        smallest = _WAYS[1].smallest * min(grey.shape)
+        return [
+            replace(box, x=box.x - margin, y=box.y - margin)
+            for way in range(len(_WAYS))
+            for box in self._upright(np.asarray(framed, np.uint8), way)
+            if box.side >= smallest
+        ]
 
     def _upright(self, grey: Grey, way: int) -> list[Box]:
         """What one way to look finds, without what is a clearer face in the picture turned over.
