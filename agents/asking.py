@@ -1,20 +1,23 @@
 """How a step asks the reasoning service."""
 
 import asyncio
+import math
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from empatheia.common.v1 import dialogue_pb2
 from empatheia.reasoning.v1 import reasoning_pb2
 
-from agents.step import Evidence, ModelRef, StepContext, StepResult, UtteranceData
+from agents.step import Alternative, Evidence, ModelRef, StepContext, StepResult, UtteranceData
+from agents.words import content, words
 from runtime.chain_of_empathy import QUESTIONS, SYSTEM, felt
 from runtime.clients.transport import CallKey
 from runtime.errors import Internal
 from runtime.rpc import CHOOSE, GENERATE
 
+_MOST_ALTERNATIVES = 2
 _ROLES = {"speaker": dialogue_pb2.ROLE_SPEAKER, "listener": dialogue_pb2.ROLE_LISTENER}
 
 
@@ -26,6 +29,15 @@ class Written:
     mean_logprob: float
     whole: bool
     """Whether it ended by itself."""
+
+    @property
+    def confidence(self) -> float:
+        """How sure the model was of a word, on average: 0 to 1."""
+        return math.exp(self.mean_logprob)
+
+    def alternative(self) -> Alternative:
+        """The answer as one that was not taken."""
+        return Alternative(text=self.text, confidence=self.confidence)
 
 
 _RULE = ModelRef(backend="rule", model_id="the person's own words", weight_hash="")
@@ -48,10 +60,22 @@ class Asking:
     usage: dict[str, float] = field(default_factory=dict)
     _began: float = field(default_factory=time.monotonic)
 
-    async def write(self, options: reasoning_pb2.GenerationOptions) -> Written:
-        """Returns the model's answer."""
-        self.attempts += 1
-        return await self._write(options)
+    async def sound(self, most_tokens: int, fault: Callable[[str], str]) -> list[Written]:
+        """Returns the model's sound answers in a few words, the one to take first.
+
+        The model writes its most probable answer and, side by side with it, a second one drawn by chance: the
+        second attempt where the first is nonsense, else the alternative.
+
+        Args:
+            most_tokens: Of each answer.
+            fault: What is wrong with an answer; empty if it is sound.
+        """
+        likeliest = reasoning_pb2.GenerationOptions(max_tokens=most_tokens)
+        drawn = reasoning_pb2.GenerationOptions(max_tokens=most_tokens, temperature=0.7, top_p=0.9)
+        both = await self.candidates([likeliest, *seeded(drawn, [self.context.seed + 1])])
+        answers = [answer for answer in both if not fault(answer.text)]
+        self.attempts += both[0] not in answers
+        return answers
 
     async def _write(self, options: reasoning_pb2.GenerationOptions) -> Written:
         request = reasoning_pb2.GenerateRequest(context=self._context(), options=options)
@@ -66,19 +90,10 @@ class Asking:
             "reasoning ended an answer without its result", reason="INCOMPLETE_ANSWER", service="reasoning"
         )
 
-    async def candidates(
-        self, options: reasoning_pb2.GenerationOptions, seeds: Sequence[int]
-    ) -> list[Written]:
-        """Returns an answer for each seed; the model writes them side by side."""
-
-        async def one(seed: int) -> Written:
-            seeded = reasoning_pb2.GenerationOptions()
-            seeded.CopyFrom(options)
-            seeded.seed = seed
-            return await self._write(seeded)
-
+    async def candidates(self, options: Sequence[reasoning_pb2.GenerationOptions]) -> list[Written]:
+        """Returns an answer for each set of options; the model writes them side by side."""
         self.attempts += 1
-        tasks = [asyncio.create_task(one(seed)) for seed in seeds]
+        tasks = [asyncio.create_task(self._write(one)) for one in options]
         try:
             return await asyncio.gather(*tasks)
         finally:
@@ -140,6 +155,7 @@ class Asking:
         confidence: float,
         distribution: dict[str, float] | None = None,
         *,
+        alternatives: Sequence[Alternative] = (),
         authored: bool = False,
     ) -> StepResult:
         """The conclusion, with what it took.
@@ -148,7 +164,8 @@ class Asking:
             text: The conclusion.
             evidence: What it rests on.
             confidence: 0 to 1.
-            distribution: The alternatives, where there were any.
+            distribution: Probability by label, where the step chose one.
+            alternatives: What else it might have said, best first; what says the same is left out.
             authored: Whether a sentence written beforehand stands in for the model's.
         """
         return StepResult(
@@ -157,6 +174,7 @@ class Asking:
             evidence=evidence,
             confidence=round(min(max(confidence, 0.0), 1.0), 4),
             distribution=distribution or {},
+            alternatives=_distinct(text, alternatives),
             model=self.model,
             ms=(time.monotonic() - self._began) * 1000,
             attempts=self.attempts,
@@ -194,6 +212,35 @@ class Asking:
         self.dropped = max(self.dropped, answer.dropped_utterances)
         for descriptor, value in answer.usage.ListFields():
             self.usage[descriptor.name] = self.usage.get(descriptor.name, 0.0) + value
+
+
+def seeded(
+    options: reasoning_pb2.GenerationOptions, seeds: Sequence[int]
+) -> list[reasoning_pb2.GenerationOptions]:
+    """The same options once for each seed."""
+    each = []
+    for seed in seeds:
+        one = reasoning_pb2.GenerationOptions()
+        one.CopyFrom(options)
+        one.seed = seed
+        each.append(one)
+    return each
+
+
+def _distinct(text: str, alternatives: Sequence[Alternative]) -> list[Alternative]:
+    """The first alternatives that differ from the conclusion, and from each other, in words that tell."""
+    told = [_telling(text)]
+    kept: list[Alternative] = []
+    for alternative in alternatives:
+        if _telling(alternative.text) not in told and len(kept) < _MOST_ALTERNATIVES:
+            told.append(_telling(alternative.text))
+            confidence = round(alternative.confidence, 4)
+            kept.append(Alternative(text=alternative.text, confidence=confidence))
+    return kept
+
+
+def _telling(text: str) -> set[str]:
+    return set(content(text)) or set(words(text))
 
 
 def _read(step: StepResult) -> str:

@@ -1,6 +1,5 @@
 """Step 5: the reply."""
 
-import math
 import random
 import re
 from collections.abc import Awaitable, Callable, Sequence
@@ -8,9 +7,9 @@ from dataclasses import dataclass
 
 from empatheia.reasoning.v1 import reasoning_pb2
 
-from agents.asking import Asking, Written
+from agents.asking import Asking, Written, seeded
 from agents.manner import CRISIS, FOREIGN, UNHEARD, UNSURE, fitting, manner, open_feeling, pleasant
-from agents.step import StepContext, StepResult, UtteranceData
+from agents.step import Alternative, StepContext, StepResult, UtteranceData
 from agents.validation import reply_fault, speaks_to_person
 from agents.words import content, sentences, spans_of, words
 
@@ -30,7 +29,7 @@ _WRITTEN = 0.3
 class _Candidate:
     text: str
     merit: float
-    logprob: float
+    confidence: float
 
 
 async def write(
@@ -51,13 +50,14 @@ async def write(
     """
     asking = Asking(context, NAME)
     way = fitting(context)
-    best = None
+    ranked: list[_Candidate] = []
     if way not in (CRISIS, FOREIGN, UNHEARD):
         for attempt in range(2):
             seeds = [context.seed * 1000 + attempt * _CANDIDATES + rank for rank in range(_CANDIDATES)]
-            best = _best(await asking.candidates(_OPTIONS, seeds), context, way)
-            if best:
+            ranked = _ranked(await asking.candidates(seeded(_OPTIONS, seeds)), context, way)
+            if ranked:
                 break
+    best = ranked[0] if ranked else None
     text = best.text if best else _plain(context, way)
     for index, sentence in enumerate(sentences(text)):
         await on_text(f" {sentence}" if index else sentence)
@@ -70,8 +70,13 @@ async def write(
         evidence = [context.unheard]
     elif not evidence and cause:
         evidence = list(cause.evidence[:1])
-    confidence = math.exp(best.logprob) if best else _WRITTEN
-    return asking.result(" ".join(sentences(text)), evidence, confidence, authored=best is None)
+    return asking.result(
+        " ".join(sentences(text)),
+        evidence,
+        best.confidence if best else _WRITTEN,
+        alternatives=[Alternative(text=one.text, confidence=one.confidence) for one in ranked[1:]],
+        authored=best is None,
+    )
 
 
 async def likelihoods(context: StepContext, replies: Sequence[str]) -> list[tuple[float, int]]:
@@ -79,8 +84,8 @@ async def likelihoods(context: StepContext, replies: Sequence[str]) -> list[tupl
     return await Asking(context, NAME).likelihoods(replies)
 
 
-def _best(written: Sequence[Written], context: StepContext, way: str) -> _Candidate | None:
-    """The best sound reply, if there is one."""
+def _ranked(written: Sequence[Written], context: StepContext, way: str) -> list[_Candidate]:
+    """The sound replies, the best first."""
     sound = []
     for answer in written:
         text = " ".join(sentences(answer.text))
@@ -88,8 +93,8 @@ def _best(written: Sequence[Written], context: StepContext, way: str) -> _Candid
         if not answer.whole or reply_fault(text, context.dialogue, comfort=comfort) or _wrong_side(text, way):
             continue
         merit = _PROBABLE * answer.mean_logprob + _merit(text, context)
-        sound.append(_Candidate(text, merit, answer.mean_logprob))
-    return max(sound, key=lambda candidate: candidate.merit, default=None)
+        sound.append(_Candidate(text, merit, answer.confidence))
+    return sorted(sound, key=lambda candidate: -candidate.merit)
 
 
 def _merit(text: str, context: StepContext) -> float:

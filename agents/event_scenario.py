@@ -1,17 +1,12 @@
 """Step 1: what happened."""
 
-import math
-
-from empatheia.reasoning.v1 import reasoning_pb2
-
 from agents.asking import Asking
 from agents.step import StepContext, StepResult
 from agents.validation import step_fault
 from agents.words import content, sentence_of, spans_of, third_person, weightiest
 
 NAME = "event_scenario"
-_OPTIONS = reasoning_pb2.GenerationOptions(max_tokens=12)
-_AGAIN = reasoning_pb2.GenerationOptions(max_tokens=12, temperature=0.7, top_p=0.9)
+_MOST_TOKENS = 12
 _MOST_WORDS = 8
 _LONGEST = 30
 """Words of a sentence that is quoted whole."""
@@ -33,16 +28,18 @@ async def conclude(context: StepContext) -> StepResult:
     if piece is None:
         newest = " ".join(context.dialogue[-1].text.split())
         return asking.result(f"They say: “{newest}”.", [], _OWN_WORDS / 2, authored=True)
-    answer = await asking.write(_OPTIONS)
-    if step_fault(answer.text, context.dialogue, most_words=_MOST_WORDS):
-        answer = (await asking.candidates(_AGAIN, [context.seed + 1]))[0]
-    if step_fault(answer.text, context.dialogue, most_words=_MOST_WORDS):
+    answers = await asking.sound(
+        _MOST_TOKENS, lambda text: step_fault(text, context.dialogue, most_words=_MOST_WORDS)
+    )
+    if not answers:
         whole = sentence_of(piece, context.dialogue, _LONGEST)
         told = third_person(whole.text)
         evidence = [whole.evidence("the person's own words", 1.0)]
         return asking.result(f"{told[0].upper()}{told[1:]}.", evidence, _OWN_WORDS, authored=True)
+    answer, *others = answers
     found = spans_of(set(content(answer.text)), context.dialogue)[:2] or [piece]
     evidence = [
         one.evidence("tells what happened", 1.0 if rank == 0 else 0.6) for rank, one in enumerate(found)
     ]
-    return asking.result(answer.text, evidence, math.exp(answer.mean_logprob))
+    alternatives = [other.alternative() for other in others]
+    return asking.result(answer.text, evidence, answer.confidence, alternatives=alternatives)

@@ -72,6 +72,14 @@ class Evidence(_Frozen):
         )
 
 
+class Alternative(_Frozen):
+    """A sound conclusion that a step weighed and did not take."""
+
+    text: str
+    confidence: float
+    """How sure the step would have been of it, 0 to 1."""
+
+
 class ModelRef(_Frozen):
     """The model that did a piece of work."""
 
@@ -106,6 +114,8 @@ class StepResult(_Frozen):
     """0 (a guess) to 1."""
     distribution: dict[str, float] = Field(default_factory=dict)
     """Probability by label where the step chose one, most probable first."""
+    alternatives: list[Alternative] = Field(default_factory=list)
+    """What else it might have said where it wrote its conclusion, best first."""
     model: ModelRef
     ms: float
     """From the start of the step to its end, retries included."""

@@ -105,6 +105,9 @@ class ChainView:
         if likely:
             shown = " · ".join(f"{e.label} {_percent(e.probability)}" for e in likely)
             self._line(f"  [dim]{escape(shown)}[/]")
+        if step.alternatives:
+            others = " · ".join(f"{one.text} {_percent(one.confidence)}" for one in step.alternatives)
+            self._line(f"  [dim]or: {escape(others)}[/]")
         strongest = sorted(step.evidence, key=lambda item: -item.weight)[:_EVIDENCE_SHOWN]
         for item in strongest:
             self._line(f"  [dim]↳ {escape(quote(item))}[/]")

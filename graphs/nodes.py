@@ -250,6 +250,9 @@ def _concluded(result: StepResult, turn: Turn, current: Span) -> Update:
         Attributes.MODEL_ID: result.model.model_id,
         **_evidence(result.evidence),
     }
+    if result.alternatives:
+        alternatives = {one.text: one.confidence for one in result.alternatives}
+        attributes[Attributes.ALTERNATIVES] = json.dumps(alternatives)
     if result.name == "user_emotion":
         attributes |= _emotion(result.distribution)
     annotate(current, attributes)

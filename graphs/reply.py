@@ -26,6 +26,9 @@ def chain_step(result: StepResult) -> dialogue_pb2.ChainStep:
         attempts=result.attempts,
         authored=result.authored,
         dropped_utterances=result.dropped_utterances,
+        alternatives=[
+            dialogue_pb2.Alternative(text=one.text, confidence=one.confidence) for one in result.alternatives
+        ],
     )
 
 

@@ -73,6 +73,7 @@ def step_json(step: dialogue_pb2.ChainStep) -> Json:
         "text": step.text,
         "evidence": [evidence_json(item) for item in step.evidence],
         "confidence": step.confidence or None,
+        "alternatives": [_fields(one) for one in step.alternatives],
         "model": model_json(step.model),
         "ms": round(step.elapsed_ms, 3),
         "attempts": step.attempts,

@@ -1,5 +1,6 @@
 """A trace as it was recorded: its spans as a tree, and what they say of the turn."""
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -137,6 +138,10 @@ class Trace:
                     "attempts": span.attributes.get(Attributes.ATTEMPTS, 1),
                     "confidence": span.attributes.get(Attributes.CONFIDENCE),
                     "text": span.attributes.get(Attributes.OUTPUT_TEXT),
+                    "alternatives": [
+                        {"text": text, "confidence": sure}
+                        for text, sure in mapping(span.attributes.get(Attributes.ALTERNATIVES))
+                    ],
                     "evidence": [
                         asdict(quote) for quote in loads(span.attributes.get(Attributes.EVIDENCE, ""))
                     ],
@@ -167,6 +172,15 @@ def as_list(value: Any) -> list[str]:
     if value in (None, "", ()):
         return []
     return [str(item) for item in value] if isinstance(value, list | tuple) else [str(value)]
+
+
+def mapping(value: Any) -> list[tuple[str, Any]]:
+    """Entries of an attribute that holds a JSON object, the greatest first."""
+    try:
+        content = json.loads(value) if value else {}
+        return sorted(content.items(), key=lambda item: -abs(float(item[1])))
+    except (ValueError, TypeError, AttributeError):
+        return []
 
 
 def summary(trace: Trace) -> dict[str, Any]:

@@ -104,6 +104,8 @@ class Attributes:
     OUTPUT_TEXT = "empatheia.pii.output.text"
     EVIDENCE = "empatheia.pii.step.evidence"
     """Evidence as a JSON list of objects with the fields of `evidence.Quote`."""
+    ALTERNATIVES = "empatheia.pii.step.alternatives"
+    """Conclusions that a step weighed and did not take, as a JSON object of words -> confidence."""
     CONFLICTS = "empatheia.pii.perception.conflicts"
     """List of sentences, one for each pair of modalities that say different things."""
     OPENINFERENCE_INPUT = "input.value"
@@ -130,6 +132,7 @@ SENSITIVE = frozenset(
         Attributes.INPUT_TEXT,
         Attributes.OUTPUT_TEXT,
         Attributes.EVIDENCE,
+        Attributes.ALTERNATIVES,
         Attributes.CONFLICTS,
         Attributes.OPENINFERENCE_INPUT,
         Attributes.OPENINFERENCE_OUTPUT,

@@ -29,12 +29,22 @@ class Evidence(_Documented):
     weight: float = Field(description="How much it counted, 0 to 1.")
 
 
+class Alternative(_Documented):
+    """A conclusion that a step weighed and did not take."""
+
+    text: str
+    confidence: float = Field(description="How sure the step would have been of it, 0 to 1.")
+
+
 class Step(_Documented):
     """One step of the Chain of Empathy."""
 
     text: str = Field(description="What it concluded.")
     evidence: list[Evidence]
     confidence: float | None = Field(description="0 to 1; null where the step has no measure of it.")
+    alternatives: list[Alternative] = Field(
+        description="What else it might have concluded, best first, two at most; of emotions, see `emotion`."
+    )
     model: Model
     ms: float = Field(description="How long it took, in milliseconds.")
     attempts: int

@@ -1,3 +1,5 @@
+from collections.abc import Awaitable, Callable
+
 import pytest
 
 from agents import emotion_cause, empathetic_response, event_scenario, response_goal, user_emotion
@@ -8,6 +10,7 @@ from runtime.emotions import LABELS
 from runtime.errors import ServiceDown
 from tests.agents.fakes import FakeTransport, context, felt
 
+Step = Callable[[StepContext], Awaitable[StepResult]]
 DOG = "My dog died last week, and now the house is so quiet. I don't know what to do."
 
 
@@ -65,6 +68,48 @@ async def test_nonsense_is_asked_again_once() -> None:
     result = await event_scenario.conclude(context(FakeTransport("Plane crash.", "Pet loss."), DOG))
     assert result.text == "Pet loss."
     assert result.attempts == 2
+
+
+@pytest.mark.parametrize(
+    ("step", "first", "second"),
+    [
+        (event_scenario.conclude, "Pet loss.", "Dog's death."),
+        (emotion_cause.conclude, "A quiet house.", "Dog died."),
+        (response_goal.conclude, "Offer comfort.", "Encourage sharing and understand."),
+    ],
+)
+async def test_the_second_answer_is_the_alternative(step: Step, first: str, second: str) -> None:
+    transport = FakeTransport(first, second)
+    result = await step(context(transport, DOG, steps=felt("sad")))
+    assert result.text == first
+    assert [one.text for one in result.alternatives] == [second.replace("understand.", "understanding.")]
+    assert 0 < result.alternatives[0].confidence <= 1
+    assert [request.options.temperature > 0 for request in transport.generated] == [False, True]
+
+
+@pytest.mark.parametrize("second", ["Loss of a pet.", "Plane crash."])
+async def test_what_says_the_same_or_is_nonsense_is_no_alternative(second: str) -> None:
+    result = await event_scenario.conclude(context(FakeTransport("Pet loss.", second), DOG))
+    assert result.text == "Pet loss."
+    assert result.alternatives == []
+
+
+async def test_other_sound_replies_are_the_alternatives() -> None:
+    others = ["That is great!", "Oh no. I'm so sorry about your dog.", "Sorry.", "Oh no, that hurts."]
+    result, *_ = await replied(context(FakeTransport(QUIET, *others), DOG, steps=felt("sad")))
+    assert result.text == QUIET
+    assert len(result.alternatives) == 2
+    assert result.alternatives[0].text == others[1]
+    assert "That is great!" not in [one.text for one in result.alternatives]
+
+
+async def test_where_something_stands_in_what_else_might_have_is_told() -> None:
+    turn = context(FakeTransport("<nonsense>"), DOG, steps=felt("lonely"))
+    cause, goal = await emotion_cause.conclude(turn), await response_goal.conclude(turn)
+    assert cause.alternatives
+    assert goal.alternatives
+    assert {goal.text, *(one.text for one in goal.alternatives)} <= set(manner("lonely").goals)
+    assert goal.text not in [one.text for one in goal.alternatives]
 
 
 async def test_each_step_reads_those_before_it() -> None:

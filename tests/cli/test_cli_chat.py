@@ -25,6 +25,7 @@ def test_why_shows_the_chain(run, gateway):
     assert "nothing has been said yet" in result.stdout
     assert "“dog died”" in result.stdout
     assert "what may help" in result.stdout
+    assert "or: To listen. 25%" in result.stdout
     assert "empatheia traces show" in result.stdout
 
 

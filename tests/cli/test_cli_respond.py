@@ -31,7 +31,8 @@ def test_writes_the_whole_reply(run, gateway, tmp_path):
         "response",
     ]
     for step in reply["chain"].values():
-        assert {"text", "evidence", "confidence", "model", "ms"} <= set(step)
+        assert {"text", "evidence", "confidence", "alternatives", "model", "ms"} <= set(step)
+    assert reply["chain"]["response_goal"]["alternatives"] == [{"text": "To listen.", "confidence": 0.25}]
     assert reply["chain"]["event_scenario"]["evidence"][0]["text"] == "dog died"
     assert reply["chain"]["event_scenario"]["confidence"] is None
     assert reply["speech"] == {"path": "reply.wav", "sample_rate": RATE, "duration_s": 0.25}

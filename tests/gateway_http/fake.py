@@ -66,6 +66,9 @@ def chain():
             model=MODEL,
             elapsed_ms=12.5,
             attempts=1,
+            alternatives=[pb.Alternative(text="To listen.", confidence=0.25)]
+            if name == "response_goal"
+            else [],
         )
         for name, text in conclusions.items()
     ]

@@ -205,6 +205,7 @@ class Stage:
                 {"ashamed": 0.62, "disappointed": 0.2, "anxious": 0.09, "sad": 0.04}
             )
         if name == "emotion_cause":
+            about[Attributes.ALTERNATIVES] = json.dumps({"They failed an exam.": 0.44})
             about[Attributes.ATTEMPTS] = 2
         method = "Choose" if name == "user_emotion" else "Generate"
         with self._node(name, **about), self._call(name, "reasoning", method):

@@ -46,6 +46,7 @@ def test_show_takes_the_beginning_of_an_id(settings, play) -> None:
     assert by_name["user_emotion"]["confidence"] == 0.62
     assert by_name["user_emotion"]["evidence"][1]["kind"] == "audio"
     assert by_name["emotion_cause"]["attempts"] == 2
+    assert by_name["emotion_cause"]["alternatives"] == [{"text": "They failed an exam.", "confidence": 0.44}]
 
 
 def test_an_unknown_id_is_one_clear_line(settings, play) -> None:

@@ -38,6 +38,7 @@ def test_the_whole_turn_is_drawn_and_fits(store, play, width) -> None:
     assert flat(REPLY) in words
     assert "ashamed (sad)" in picture
     assert "rather than disappointed 20%" in words
+    assert "rather than They failed an exam. 44%" in words
     assert "the words say sad, the face says contempt" in words
     assert "1.2–3.9 s" in picture
     assert "brows drawn up in the middle" in words
@@ -120,6 +121,7 @@ def test_strange_attributes_break_nothing(store) -> None:
     strange["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["attributes"] = [
         {"key": Attributes.INPUT_TEXT, "value": {"stringValue": "[bold]not markup[/] \x1b[31m\u202eevil"}},
         {"key": Attributes.EVIDENCE, "value": {"stringValue": "not json"}},
+        {"key": Attributes.ALTERNATIVES, "value": {"stringValue": "[1]"}},
         {"key": Attributes.DEGRADED, "value": {"stringValue": "video"}},
     ]
     node = document("2" * 16, parent="1" * 16, name="node respond")

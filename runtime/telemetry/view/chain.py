@@ -1,6 +1,5 @@
 """The chain: what each step concluded, on what evidence, how sure, how long."""
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,7 +11,7 @@ from rich.text import Text
 
 from runtime.telemetry.evidence import Quote, loads
 from runtime.telemetry.otlp import SpanRecord
-from runtime.telemetry.recorded import Trace, as_list
+from runtime.telemetry.recorded import Trace, as_list, mapping
 from runtime.telemetry.schema import CHAIN_NODES, Attributes
 from runtime.telemetry.view.style import (
     BAD,
@@ -92,7 +91,10 @@ def _body(name: str, span: SpanRecord, said: Any) -> Iterable[RenderableType]:
         yield emotion
     elif not concluded and not span.failed and name in CHAIN_NODES:
         yield Text("(words not recorded)", style=FAINT)
-    if controls := _mapping(about.get(Attributes.STYLE)):
+    if others := mapping(about.get(Attributes.ALTERNATIVES)):
+        shown = " · ".join(f"{text} {float(sure):.0%}" for text, sure in others)
+        yield Text(f"rather than  {shown}", style=DIM)
+    if controls := mapping(about.get(Attributes.STYLE)):
         yield Text(", ".join(f"{label(key)} {float(value):+.2g}" for key, value in controls), style=DIM)
     for conflict in as_list(about.get(Attributes.CONFLICTS)):
         yield Text.assemble(("but  ", WARN), (conflict, ""))
@@ -115,7 +117,7 @@ def _emotion(about: Mapping[str, Any]) -> RenderableType | None:
         line.append(f" ({klass})", style=DIM)
     others = [
         f"{name} {float(share):.0%}"
-        for name, share in _mapping(about.get(Attributes.EMOTION_DISTRIBUTION))
+        for name, share in mapping(about.get(Attributes.EMOTION_DISTRIBUTION))
         if name != emotion
     ]
     if others:
@@ -150,12 +152,3 @@ def _evidence(quotes: list[Quote]) -> RenderableType:
         weight = Text("▪" * dots, style=NODE).append("·" * (5 - dots), style=FAINT)
         grid.add_row(_KINDS.get(quote.kind, quote.kind), said, weight)
     return Group(grid)
-
-
-def _mapping(value: Any) -> list[tuple[str, Any]]:
-    """Entries of an attribute that holds a JSON object, the greatest first."""
-    try:
-        content = json.loads(value) if value else {}
-        return sorted(content.items(), key=lambda item: -abs(float(item[1])))
-    except (ValueError, TypeError, AttributeError):
-        return []

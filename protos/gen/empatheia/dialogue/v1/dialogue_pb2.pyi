@@ -102,7 +102,7 @@ class StepStarted(_message.Message):
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class ChainStep(_message.Message):
-    __slots__ = ("name", "text", "evidence", "confidence", "distribution", "model", "elapsed_ms", "attempts", "authored", "dropped_utterances")
+    __slots__ = ("name", "text", "evidence", "confidence", "distribution", "model", "elapsed_ms", "attempts", "authored", "dropped_utterances", "alternatives")
     NAME_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     EVIDENCE_FIELD_NUMBER: _ClassVar[int]
@@ -113,6 +113,7 @@ class ChainStep(_message.Message):
     ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
     AUTHORED_FIELD_NUMBER: _ClassVar[int]
     DROPPED_UTTERANCES_FIELD_NUMBER: _ClassVar[int]
+    ALTERNATIVES_FIELD_NUMBER: _ClassVar[int]
     name: str
     text: str
     evidence: _containers.RepeatedCompositeFieldContainer[_affect_pb2.Evidence]
@@ -123,7 +124,16 @@ class ChainStep(_message.Message):
     attempts: int
     authored: bool
     dropped_utterances: int
-    def __init__(self, name: _Optional[str] = ..., text: _Optional[str] = ..., evidence: _Optional[_Iterable[_Union[_affect_pb2.Evidence, _Mapping]]] = ..., confidence: _Optional[float] = ..., distribution: _Optional[_Union[_affect_pb2.Distribution, _Mapping]] = ..., model: _Optional[_Union[_service_pb2.ModelInfo, _Mapping]] = ..., elapsed_ms: _Optional[float] = ..., attempts: _Optional[int] = ..., authored: _Optional[bool] = ..., dropped_utterances: _Optional[int] = ...) -> None: ...
+    alternatives: _containers.RepeatedCompositeFieldContainer[Alternative]
+    def __init__(self, name: _Optional[str] = ..., text: _Optional[str] = ..., evidence: _Optional[_Iterable[_Union[_affect_pb2.Evidence, _Mapping]]] = ..., confidence: _Optional[float] = ..., distribution: _Optional[_Union[_affect_pb2.Distribution, _Mapping]] = ..., model: _Optional[_Union[_service_pb2.ModelInfo, _Mapping]] = ..., elapsed_ms: _Optional[float] = ..., attempts: _Optional[int] = ..., authored: _Optional[bool] = ..., dropped_utterances: _Optional[int] = ..., alternatives: _Optional[_Iterable[_Union[Alternative, _Mapping]]] = ...) -> None: ...
+
+class Alternative(_message.Message):
+    __slots__ = ("text", "confidence")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    confidence: float
+    def __init__(self, text: _Optional[str] = ..., confidence: _Optional[float] = ...) -> None: ...
 
 class TextDelta(_message.Message):
     __slots__ = ("text",)
