@@ -32,6 +32,7 @@ OPTIONAL = {
     "services.speech.backends.transformers_tts": "transformers-tts",
 }
 """Backends, and a training, that need more than their service's own group, and the group that holds it."""
+_CUDA = re.compile(r"(nvidia|cuda|triton)(-|$)")
 MODELS: dict[str, list[str]] = PYPROJECT["tool"]["empatheia"]["models"]
 
 
@@ -127,10 +128,11 @@ def test_all_holds_every_group() -> None:
 
 
 def test_every_dependency_is_pinned() -> None:
+    """But for what the CUDA build of PyTorch brings, which depends on where it was taken from."""
     pinned = {_name(line.partition("==")[0]) for line in CONSTRAINTS if "==" in line}
     groups = PYPROJECT["project"]["optional-dependencies"]
     needed = set().union(*(_installed_with(group) for group in groups)) - {"empatheia"}
-    assert needed - pinned == set()
+    assert {name for name in needed - pinned if not _CUDA.match(name)} == set()
 
 
 def test_constraints_name_versions_only() -> None:

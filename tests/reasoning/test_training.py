@@ -1,11 +1,15 @@
 """Chain-of-Empathy learning, on a random model of two layers."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import yaml
 from torch import Tensor
 
 from runtime.errors import EmpatheiaError, InvalidInput
@@ -180,6 +184,35 @@ def test_the_adapter_comes_with_its_card_and_merges(tiny: Path, tmp_path: Path) 
         assert not torch.allclose(plain(input_ids=tokens).logits, want, atol=1e-4)
         plain.load_state_dict(weights, strict=False)
         torch.testing.assert_close(plain(input_ids=tokens).logits, want, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.timeout(180)
+def test_two_workers_take_the_steps_that_one_takes_with_batches_twice_as_large(
+    tiny: Path, tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file
+
+    data = tmp_path / "train.json"
+    data.write_text(json.dumps([ROW] * 4))
+    single = config(tiny, lora={"rank": 2}, batch_tokens=8)
+    length = len(encode(training.turns_of([data], single)[0], characters, most_tokens=512).tokens)
+    one, two = tmp_path / "one", tmp_path / "two"
+    double = single.model_copy(update={"batch_tokens": 2 * length})
+    training.learn(double, [data], tmp_path, one, lambda _: None)
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(single.model_dump()))
+    files = ("--data", str(data), "--out", str(two), "--config", str(path))
+    done = subprocess.run(
+        [sys.executable, "-m", "cli.main", "train", "coe", "--workers", "2", *files],
+        env={**os.environ, "RAY_ADDRESS": "local", "EMPATHEIA_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=150,
+    )
+    assert done.returncode == 0, done.stderr
+    weights, wanted = load_file(two / adapter.WEIGHTS), load_file(one / adapter.WEIGHTS)
+    for name, want in wanted.items():
+        torch.testing.assert_close(weights[name].float(), want.float(), atol=1e-3, rtol=1e-3)
 
 
 def test_a_training_goes_on_from_an_adapter(tiny: Path, tmp_path: Path) -> None:
