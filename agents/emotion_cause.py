@@ -3,7 +3,7 @@
 from agents.asking import Asking
 from agents.step import Alternative, StepContext, StepResult
 from agents.validation import step_fault
-from agents.words import Piece, content, pieces, ranked_by, third_person
+from agents.words import content, pieces, ranked_by, retold
 
 NAME = "emotion_cause"
 _MOST_TOKENS = 20
@@ -35,11 +35,6 @@ async def conclude(context: StepContext) -> StepResult:
         answer, *others = answers
         alternatives = [other.alternative() for other in others]
         return asking.result(answer.text, evidence, answer.confidence, alternatives=alternatives)
-    told, *others_told = (_told(piece) for piece in found)
+    told, *others_told = (retold(piece.text) for piece in found)
     alternatives = [Alternative(text=text, confidence=_OWN_WORDS / 2) for text in others_told]
     return asking.result(told, evidence[:1], _OWN_WORDS, alternatives=alternatives, authored=True)
-
-
-def _told(piece: Piece) -> str:
-    text = third_person(piece.text)
-    return f"{text[0].upper()}{text[1:]}."

@@ -3,7 +3,7 @@
 from agents.asking import Asking
 from agents.step import StepContext, StepResult
 from agents.validation import step_fault
-from agents.words import content, sentence_of, spans_of, third_person, weightiest
+from agents.words import content, retold, sentence_of, spans_of, weightiest
 
 NAME = "event_scenario"
 _MOST_TOKENS = 12
@@ -33,9 +33,8 @@ async def conclude(context: StepContext) -> StepResult:
     )
     if not answers:
         whole = sentence_of(piece, context.dialogue, _LONGEST)
-        told = third_person(whole.text)
         evidence = [whole.evidence("the person's own words", 1.0)]
-        return asking.result(f"{told[0].upper()}{told[1:]}.", evidence, _OWN_WORDS, authored=True)
+        return asking.result(retold(whole.text), evidence, _OWN_WORDS, authored=True)
     answer, *others = answers
     found = spans_of(set(content(answer.text)), context.dialogue)[:2] or [piece]
     evidence = [

@@ -233,6 +233,12 @@ def third_person(text: str) -> str:
     return re.sub(r"\b(am|was) they\b", lambda m: f"{'are' if m[1] == 'am' else 'were'} they", turned)
 
 
+def retold(text: str) -> str:
+    """What the person says of themselves, as a sentence of its own told of them."""
+    told = third_person(text)
+    return f"{told[0].upper()}{told[1:]}."
+
+
 def uncapitalised(text: str) -> str:
     """The text as it reads within a sentence; a first word that may be a name keeps its capital."""
     first = words(text)[:1]
