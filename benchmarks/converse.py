@@ -7,7 +7,7 @@ take it, and spoken: in parts, as fast as it was recorded, while perception list
 import asyncio
 import statistics
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,10 +19,13 @@ from empatheia.dialogue.v1 import dialogue_pb2
 from benchmarks.perception_stream import repacked
 from runtime.clients.grpc_transport import GrpcTransport
 from runtime.clients.transport import CallKey, Transport
+from runtime.errors import InvalidInput
 from runtime.rpc import CONVERSE, RESPOND
 from runtime.settings import Settings
 
 _PART_S = 0.25
+Recording = tuple[bytes, float, media_pb2.MediaKind]
+"""Its bytes, its length in seconds, and whether it has pictures."""
 
 
 @dataclass
@@ -45,43 +48,41 @@ class _Times:
 
 
 def run(
-    settings: Settings, files: list[Path], seconds: float, repeats: int, progress: Callable[[str], None]
+    settings: Settings, recordings: Mapping[str, Recording], repeats: int, progress: Callable[[str], None]
 ) -> dict[str, Any]:
     """Measures recordings on the running system.
 
     Args:
         settings: Where the system is.
-        files: Recordings with words, sound or video.
-        seconds: What is kept of each.
+        recordings: With words, sound or video, by name.
         repeats: How often each is sent in each way, after once to warm up.
         progress: Told what is being done.
 
     Returns:
-        By file: `length_s`, `partials` that came while it was spoken, and for `whole` and `spoken`
+        By name: `length_s`, `partials` that came while it was spoken, and for `whole` and `spoken`
         `perceived_ms` and `first_audio_ms` after the last part.
     """
 
     async def measured() -> dict[str, Any]:
         async with GrpcTransport(settings) as transport:
-            return await measure(transport, files, seconds, repeats, progress)
+            return await measure(transport, recordings, repeats, progress)
 
     return asyncio.run(measured())
 
 
 async def measure(
-    transport: Transport, files: list[Path], seconds: float, repeats: int, progress: Callable[[str], None]
+    transport: Transport, recordings: Mapping[str, Recording], repeats: int, progress: Callable[[str], None]
 ) -> dict[str, Any]:
     """See `run`."""
     result: dict[str, Any] = {}
-    for file in files:
-        data, length, kind = _recording(file, seconds)
+    for name, (data, length, kind) in recordings.items():
         whole = [_Times(kind) for _ in range(repeats + 1)]
         spoken = [_Times(kind) for _ in range(repeats + 1)]
         for repeat in range(repeats + 1):
-            progress(f"{file.name}, {repeat} of {repeats}" if repeat else f"{file.name}, warming up")
+            progress(f"{name}, {repeat} of {repeats}" if repeat else f"{name}, warming up")
             await _whole(transport, data, whole[repeat])
             await _spoken(transport, data, length, spoken[repeat])
-        result[file.name] = {
+        result[name] = {
             "length_s": round(length, 2),
             "partials": spoken[-1].partials,
             "whole": _summed_up(whole[1:]),
@@ -90,8 +91,16 @@ async def measure(
     return result
 
 
-def _recording(file: Path, seconds: float) -> tuple[bytes, float, media_pb2.MediaKind]:
-    data, length = repacked(file, seconds)
+def recording(file: Path, seconds: float) -> Recording:
+    """Reads what is kept of a file.
+
+    Raises:
+        InvalidInput: It can't be read as sound or video.
+    """
+    try:
+        data, length = repacked(file, seconds)
+    except (OSError, ValueError) as error:  # PyAV's errors are one or the other
+        raise InvalidInput.of("FILE", f"{file} can't be read: {error}", reason="UNREADABLE_MEDIA") from error
     video = b"V_" in data[:4096]  # Matroska's names of codecs for pictures begin so.
     return data, length, media_pb2.MEDIA_KIND_VIDEO if video else media_pb2.MEDIA_KIND_AUDIO
 

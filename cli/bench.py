@@ -66,18 +66,15 @@ def converse(
     as_json: AsJson = False,
 ) -> None:
     """Time a live conversation: from the last word to what was perceived, and to the first sound."""
-    from benchmarks.converse import run
+    from benchmarks.converse import recording, run
     from cli.console import err
     from cli.options import settings_of
     from cli.start import ensure_running
-    from runtime.errors import InvalidInput
 
-    for file in files:
-        if not file.is_file():
-            raise InvalidInput.of("FILE", f"there is no file {file}", reason="NO_FILE")
+    recordings = {file.name: recording(file, seconds) for file in files}
     settings = ensure_running(settings_of(preset, config), preset, config)
     with err.status("measuring") as status:
-        result = run(settings, files, seconds, repeats, status.update)
+        result = run(settings, recordings, repeats, status.update)
     if as_json:
         typer.echo(json.dumps(result, indent=2))
     else:
