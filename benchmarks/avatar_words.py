@@ -8,6 +8,7 @@ from typing import Any
 
 from empatheia.common.v1 import content_pb2
 
+from benchmarks import labelled
 from benchmarks.av_offset import lip_opening, read
 from benchmarks.avatar_sync import closures, film
 from benchmarks.spoken_reply import TEXT, Reply
@@ -24,21 +25,21 @@ def lips(
     Args:
         settings: Backend of the avatar.
         reply: A voice that reported the times of its sounds: they say where the lips must close.
-        clips: Folder of recordings with a `transcripts.csv` (key|words); there the times found for the words
-            given say where the lips must close, so that only the other two rows are a test of the times.
+        clips: Folder of recordings with a `transcripts.csv` (`labelled.read`); there the times found for the
+            words given say where the lips must close, so that only the other two rows test the times.
         progress: Told what is being done.
 
     Returns:
         By source and way: how many p, b, m, the share with closed lips, the share of long "aa" seen open.
+
+    Raises:
+        InvalidInput: The folder, its table or a recording is wrong.
     """
+    rows = labelled.read(clips, "asr") if clips else []
     result: dict[str, Any] = {"own voice": _shown(settings, [(reply, " ".join(TEXT))], progress)}
     if clips:
-        given = []
-        for line in (clips / "transcripts.csv").read_text().splitlines():
-            key, text = line.split("|")[:2]
-            path = next(clips.glob(f"{key}.*"))
-            voice = read_voice(path)
-            given.append((Reply(said(voice, RATE, text).segments, voice, RATE), text))
+        voices = [(read_voice(row.path), row.expected) for row in rows]
+        given = [(Reply(said(voice, RATE, text).segments, voice, RATE), text) for voice, text in voices]
         result[clips.name] = _shown(settings, given, progress)
     return result
 

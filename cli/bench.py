@@ -92,7 +92,7 @@ def avatar(
     size: Annotated[int, typer.Option(help="Of the pictures whose speed is measured.")] = 512,
     clips: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--clips", help="Folder of recordings with transcripts.csv (key|words), for `words`."),
+        typer.Option("--clips", help="Folder of recordings with transcripts.csv, for `words`."),
     ] = None,
     preset: Preset = None,
     config: Config = None,
