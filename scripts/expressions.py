@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.perception.modalities.expressions import PATH
-from services.perception.model import save_weights
+from runtime.weights import save_weights
 
 _BLOCKS = ((4, 5, 3), (7, 8, 6), (10, 11, 9), (13, 14, 12))
 """Keras' numbers of the batch normalisations after the two separable convolutions and beside them."""

@@ -1,7 +1,5 @@
 """The small networks that judge: ensembles of two-layer perceptrons, run by numpy."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -9,10 +7,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
-from runtime.errors import WeightsMissing
+from runtime import weights
 
 Floats = NDArray[np.float32]
 
@@ -93,7 +89,7 @@ class Judge:
             "temperature": self.temperature,
             "reliability": self.reliability,
         }
-        save_weights(path, arrays, about)
+        weights.save_weights(path, arrays, about)
 
     @classmethod
     def load(cls, path: Path) -> "Judge":
@@ -112,41 +108,10 @@ class Judge:
         )
 
 
-def save_weights(path: Path, arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> None:
-    """Writes arrays, and what is to be said about them, for `read_weights`; everybody may read the file."""
-    whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    save_file(whole, path, metadata={"judge": json.dumps({**about, "sha256": _digest(whole)})})
-    path.chmod(0o644)
-
-
 def read_weights(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Reads the arrays of a judge's file, and what it says about them.
 
     Raises:
         WeightsMissing: There is no such file, or it is not as it was written.
     """
-    todo = "make it with `python -m services.perception.training`"
-    if not path.exists():
-        raise WeightsMissing(f"{path.name} is not there; {todo}", reason="WEIGHTS_MISSING")
-    try:
-        with safe_open(path, framework="numpy") as file:
-            about: dict[str, Any] = json.loads(file.metadata()["judge"])
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise _damaged(path, str(error), todo) from error
-    if "sha256" in about and about["sha256"] != _digest(arrays):
-        raise _damaged(path, "its checksum is wrong", todo)
-    return arrays, about
-
-
-def _damaged(path: Path, why: str, todo: str) -> WeightsMissing:
-    text = f"{path.name} is damaged ({why}); take it from the repository again, or {todo}"
-    return WeightsMissing(text, reason="WEIGHTS_DAMAGED")
-
-
-def _digest(arrays: Mapping[str, NDArray[Any]]) -> str:
-    digest = hashlib.sha256()
-    for name, array in sorted(arrays.items()):
-        digest.update(f"{name} {array.dtype} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
+    return weights.read_weights(path, "services.perception.training")

