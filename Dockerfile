@@ -32,6 +32,12 @@ COPY --from=program /program program
 USER empatheia
 CMD ["serve", "reasoning", "--host", "0.0.0.0", "--port", "9000"]
 
+FROM core AS safety
+RUN python scripts/install.py safety
+COPY --from=program /program program
+USER empatheia
+CMD ["serve", "safety", "--host", "0.0.0.0", "--port", "9000"]
+
 FROM core AS synchronizer
 RUN python scripts/install.py synchronizer
 COPY --from=program /program program

@@ -25,13 +25,21 @@ class StyleData(BaseModel):
     model: ModelRef
 
 
-async def disentangle(turn: Turn, affect: affect_pb2.Affect, profile: dialogue_pb2.Profile) -> StyleData:
+async def disentangle(
+    turn: Turn, affect: affect_pb2.Affect, profile: dialogue_pb2.Profile, *, grave: bool = False
+) -> StyleData:
     """Asks for the style of the reply and passes it on to voice and face.
+
+    Args:
+        turn: The turn in progress.
+        affect: What the person feels.
+        profile: Who answers.
+        grave: Whether somebody may be in danger.
 
     Raises:
         EmpatheiaError: There is no style; voice and face wait no longer.
     """
-    request = disentangler_pb2.DisentangleRequest(affect=affect, profile=profile)
+    request = disentangler_pb2.DisentangleRequest(affect=affect, profile=profile, grave=grave)
     response = await turn.transport.unary(DISENTANGLE, request, turn.key("disentangle"))
     turn.streams.style.put(response.style)
     await turn.streams.keep(turn.streams.style, turn.store, turn.turn_id)

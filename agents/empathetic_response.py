@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from empatheia.reasoning.v1 import reasoning_pb2
 
 from agents.asking import Asking, Written, seeded
-from agents.manner import CRISIS, FOREIGN, UNHEARD, UNSURE, fitting, manner, open_feeling, pleasant
+from agents.manner import FOREIGN, UNHEARD, UNSURE, fitting, manner, open_feeling, pleasant
 from agents.step import Alternative, StepContext, StepResult, UtteranceData
 from agents.validation import reply_fault, speaks_to_person
 from agents.words import content, sentences, spans_of, words
@@ -42,8 +42,8 @@ async def write(
     The model writes several replies side by side, each from a seed of its own; what adds to the dialogue,
     gives advice, tells of the listener or sounds glad for the sad is refused, and the best of the rest is
     taken. If none is left, the model tries once more; then plain sentences for the feeling stand in, at low
-    confidence. So they do, always, where the person is in danger, speaks another language, or was hardly
-    understood: then the reply asks again.
+    confidence. So they do, always, where the person speaks another language, or was hardly understood: then
+    the reply asks again.
 
     Raises:
         EmpatheiaError: The reasoning service failed.
@@ -51,7 +51,7 @@ async def write(
     asking = Asking(context, NAME)
     way = fitting(context)
     ranked: list[_Candidate] = []
-    if way not in (CRISIS, FOREIGN, UNHEARD):
+    if way not in (FOREIGN, UNHEARD):
         for attempt in range(2):
             seeds = [context.seed * 1000 + attempt * _CANDIDATES + rank for rank in range(_CANDIDATES)]
             ranked = _ranked(await asking.candidates(seeded(_OPTIONS, seeds)), context, way)

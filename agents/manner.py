@@ -3,7 +3,6 @@
 The sentences are in `manner.yaml`, by groups of the 32 labels.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -22,8 +21,6 @@ FOREIGN = "foreign"
 """Not a feeling: the person speaks a language that is not understood."""
 UNHEARD = "unheard"
 """Not a feeling: the words were heard too badly to answer them."""
-CRISIS = "crisis"
-"""Not a feeling: the person speaks of ending their life or of hurting themselves."""
 
 _PLEASANT = frozenset(label for label, klass in CLASS_OF_LABEL.items() if klass == "happy") | {"impressed"}
 _OPEN = frozenset({"nostalgic", "sentimental", "surprised"})
@@ -34,14 +31,6 @@ _CLEAR = 0.65
 On 400 dialogues of the validation part it leaves 11 % unsure; glad for the sad, or sorry for the glad, are
 then 7 % of the replies instead of 11 %. Chosen on these same dialogues.
 """
-_DANGER = re.compile(
-    r"\b(?:kill(?:ing)? (?:myself|me)|(?:end|take|taking|ending) my (?:own )?life|suicid\w*|end it all"
-    r"|(?:do not|don['’]?t) (?:want|wanna) (?:to )?(?:live|be alive|exist)"
-    r"|(?:want|wanna|wish) (?:to |i (?:was|were) )(?:die|dead)|better off dead"
-    r"|(?:hurt|harm|cut)(?:ting|ing)? myself|self[- ]harm)\b",
-    re.IGNORECASE,
-)
-"""Plain words for it. A list of phrases finds only what is said in such words."""
 
 
 @dataclass(frozen=True)
@@ -57,18 +46,16 @@ class Manner:
 
 
 def manner(label: str) -> Manner:
-    """The manner for one of the 32 labels, `UNSURE`, `UNHEARD`, `FOREIGN` or `CRISIS`."""
+    """The manner for one of the 32 labels, `UNSURE`, `UNHEARD` or `FOREIGN`."""
     return _manners()[label]
 
 
 def fitting(context: StepContext) -> str:
-    """What to answer to: a label, or `UNSURE`, `UNHEARD`, `FOREIGN` or `CRISIS`.
+    """What to answer to: a label, or `UNSURE`, `UNHEARD` or `FOREIGN`.
 
     To be glad for somebody who is sad hurts more than a label that is slightly off. So the side of the
     feeling, pleasant or not, is settled first, by all the probability on it, then the likeliest label there.
     """
-    if _DANGER.search(context.dialogue[-1].text):
-        return CRISIS
     if context.unheard:
         return UNHEARD
     if foreign(context.dialogue[-1].text):

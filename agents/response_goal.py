@@ -4,7 +4,7 @@ import random
 import re
 
 from agents.asking import Asking
-from agents.manner import CRISIS, UNHEARD, fitting, manner
+from agents.manner import UNHEARD, fitting, manner
 from agents.step import Alternative, StepContext, StepResult
 from agents.validation import step_fault
 
@@ -18,8 +18,8 @@ _WRITTEN = 0.3
 async def conclude(context: StepContext) -> StepResult:
     """Says in a few words what the reply is to do for the person.
 
-    If the model's answer is nonsense twice, and always where the person is in danger or was hardly heard, a
-    goal that was written for it stands in.
+    If the model's answer is nonsense twice, and always where the person was hardly heard, a goal that was
+    written for it stands in.
 
     Raises:
         EmpatheiaError: The reasoning service failed.
@@ -30,7 +30,7 @@ async def conclude(context: StepContext) -> StepResult:
     way = fitting(context)
     if way == UNHEARD and context.unheard:
         evidence = [context.unheard]
-    elif way != CRISIS:
+    else:
         answers = await asking.sound(
             _MOST_TOKENS, lambda text: step_fault(text, context.dialogue, most_words=_MOST_WORDS)
         )

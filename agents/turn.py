@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from empatheia.dialogue.v1 import dialogue_pb2
@@ -23,6 +24,8 @@ class Turn:
     store: ArtifactStore
     listener: Callable[[dialogue_pb2.TurnEvent], None]
     """Gets every event of the turn as it happens."""
+    help_file: Path | None = None
+    """Help lines to name instead of the shipped ones."""
     listening: Listening | None = None
     """What has perceived the person while they spoke, in a live conversation."""
     streams: TurnStreams = field(default_factory=TurnStreams)

@@ -22,8 +22,8 @@ from benchmarks.chains import Sample, samples
 from benchmarks.text_affect import said
 from runtime.clients.in_process import InProcessTransport
 from runtime.emotions import LABELS
-from runtime.settings import load_settings
 from runtime.sentences import Encoder
+from runtime.settings import load_settings
 from services.perception.modalities.text import PATH, joined
 from services.perception.model import Judge, read_weights
 from services.perception.tuning import encoded

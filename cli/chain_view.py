@@ -1,6 +1,6 @@
 """Shows a turn as it happens: what each step concluded, on what evidence, how sure, how long."""
 
-from empatheia.common.v1 import affect_pb2
+from empatheia.common.v1 import affect_pb2, safety_pb2
 from empatheia.dialogue.v1 import dialogue_pb2
 from empatheia.perception.v1 import perception_pb2
 from rich.console import Console
@@ -9,6 +9,7 @@ from rich.status import Status
 
 TITLES = {
     "perceive": "hearing and seeing you",
+    "assess": "looking whether anybody is in danger",
     "event_scenario": "what happened",
     "user_emotion": "what you feel",
     "emotion_cause": "why",
@@ -57,6 +58,8 @@ class ChainView:
                 self._wait_for("render")
             case "step":
                 self.show_step(event.step)
+            case "safety":
+                self._help(event.safety)
             case "text":
                 self._text(event.text.text)
             case "degraded":
@@ -64,6 +67,19 @@ class ChainView:
                 self._line(f"[yellow]! no {escape(lost.part)}: {escape(lost.reason)}[/]")
             case "reply":
                 self.close()
+
+    def _help(self, danger: safety_pb2.Safety) -> None:
+        """Prints who can help, each number on a line of its own, to be copied."""
+        self._stop_waiting()
+        self._line("[bold]Somebody who can help, right now:[/]")
+        for line in danger.help:
+            more = " · ".join(
+                part for part in (line.hours, line.text and f"text {line.text}", line.url) if part
+            )
+            number = f"[bold]{escape(line.number)}[/]  " if line.number else ""
+            self._line(f"  {number}{escape(line.name)}" + (f"  [dim]{escape(more)}[/]" if more else ""))
+        if not danger.country:
+            self._line("  [dim]For numbers, set your country: --country GB, or EMPATHEIA_HELP__COUNTRY=GB[/]")
 
     def close(self) -> None:
         """Ends what is being shown; may be called twice."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from cli.options import Config, Preset
-from cli.respond import Avatar, Seed
+from cli.respond import Avatar, Country, Seed
 
 if TYPE_CHECKING:
     import asyncio
@@ -23,6 +23,7 @@ _HELP = "/why shows how the last reply came about, /audio FILE and /video FILE s
 def chat(
     avatar: Avatar = None,
     seed: Seed = None,
+    country: Country = None,
     output: Annotated[
         Optional[Path],  # noqa: UP045 - Typer reads it at run time
         typer.Option("--output", "-o", help="Keep each reply in a numbered folder here.", show_default=False),
@@ -44,7 +45,7 @@ def chat(
         check_folder(output)
     settings = ensure_running(settings, preset, config)
     out.print(f"[dim]{_HELP}[/]")
-    conversation = _Conversation(settings, avatar or "", seed or 0, output)
+    conversation = _Conversation(settings, avatar or "", seed or 0, country or "", output)
     # Waiting for a line needs no event loop, and one would keep Ctrl-C from ending it.
     with asyncio.Runner() as runner:
         transport = open_transport(settings)
@@ -96,10 +97,13 @@ def _say(runner: "asyncio.Runner", conversation: "_Conversation", line: str, tra
 class _Conversation:
     """What was said so far, and what the person felt."""
 
-    def __init__(self, settings: "Settings", avatar: str, seed: int, output: Path | None) -> None:
+    def __init__(
+        self, settings: "Settings", avatar: str, seed: int, country: str, output: Path | None
+    ) -> None:
         self._settings = settings
         self._avatar = avatar
         self._seed = seed
+        self._country = country
         self._output = output
         self._history: list[Any] = []
         self._turns = 0
@@ -144,7 +148,7 @@ class _Conversation:
     def _query(self, line: str) -> "Query":
         from cli.inputs import Query
 
-        query = Query(avatar=self._avatar, seed=self._seed, history=self._history)
+        query = Query(avatar=self._avatar, seed=self._seed, country=self._country, history=self._history)
         command, _, path = line.partition(" ")
         if command == "/audio":
             query.audio = Path(path.strip()).expanduser()

@@ -127,3 +127,32 @@ def consistency(
         typer.echo(json.dumps(result, indent=2))
     else:
         show(result)
+
+
+@app.command("safety")
+def safety(
+    data: Annotated[
+        Path,
+        typer.Option(
+            "--data",
+            help="TSV with a header: kind, text (a message, or a JSON list of turns); stage, language, pair.",
+            show_default=False,
+        ),
+    ],
+    limit: Annotated[
+        Optional[int],  # noqa: UP045 - Typer reads it at run time
+        typer.Option("--limit", min=1, help="How many rows, drawn at random; all without it."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of the draw.")] = 0,
+    preset: Preset = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask whether danger is seen in labelled talks: recall by kind and language, false alarms, time."""
+    from cli.safety import run, show
+
+    result = run(data, limit, seed, preset, config)
+    if as_json:
+        typer.echo(json.dumps(result, indent=2))
+    else:
+        show(result)

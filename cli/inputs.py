@@ -12,6 +12,7 @@ from runtime.errors import InvalidInput
 from runtime.request import (
     HEAD_BYTES,
     ROLES,
+    check_country,
     check_fields,
     check_seed,
     check_text,
@@ -37,6 +38,8 @@ class Query:
     history: list[common_pb2.Utterance] = field(default_factory=list)
     resume: str = ""
     """Turn to resume; then everything else may be empty."""
+    country: str = ""
+    """Where the person is, ISO 3166-1 alpha-2, for the numbers of those who can help."""
 
     def to_request(self, limits: LimitSettings) -> dialogue_pb2.RespondRequest:
         """Reads the recordings and makes the request.
@@ -62,6 +65,7 @@ class Query:
                 avatar_id=check_text("avatar", self.avatar, limits),
                 seed=check_seed("seed", self.seed or 0),
                 resume_turn_id=check_text("resume", self.resume, limits),
+                country=check_country("--country", self.country),
             ),
         )
 

@@ -20,6 +20,12 @@ Avatar = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option("--avatar", help="Who answers; `empatheia status` shows that the avatars are there."),
 ]
+Country = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--country", help="Where the person is (GB, DE, ...): whose help lines are named in danger."
+    ),
+]
 Seed = Annotated[Optional[int], typer.Option("--seed", help="Same seed, same reply.")]  # noqa: UP045
 
 
@@ -37,6 +43,7 @@ def respond(
     ] = None,
     avatar: Avatar = None,
     seed: Seed = None,
+    country: Country = None,
     resume: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option("--resume", help="Turn that broke off: goes on from its last finished step."),
@@ -63,6 +70,7 @@ def respond(
     query.audio, query.video = audio or query.audio, video or query.video
     query.avatar, query.resume = avatar or query.avatar, resume or ""
     query.seed = query.seed if seed is None else seed
+    query.country = country or ""
     request = query.to_request(settings.limits)
     check_folder(output)
     settings = ensure_running(settings, preset, config)

@@ -19,6 +19,9 @@ from agents.event_scenario import conclude as conclude_event
 from agents.perceive import perceive as ask_perception
 from agents.render import render as ask_video
 from agents.response_goal import conclude as conclude_goal
+from agents.safety import care
+from agents.safety.assessment import SafetyData
+from agents.safety.assessment import assess as ask_safety
 from agents.speak import speak as ask_speech
 from agents.step import Evidence, StepContext, StepResult, UtteranceData
 from agents.synchronize import synchronize as ask_plan
@@ -27,13 +30,16 @@ from agents.user_emotion import conclude as conclude_emotion
 from graphs.reply import chain_step, compose
 from graphs.state import DegradationData, TurnState, Update, query_of, update_of
 from runtime.emotions import class_distribution
-from runtime.errors import EmpatheiaError, Internal
+from runtime.errors import EmpatheiaError, Internal, Unsupported
+from runtime.safety import NONE
 from runtime.telemetry.metrics import record
 from runtime.telemetry.schema import Attributes, Metrics, Spans
 from runtime.telemetry.tracing import annotate, span
 
 _SHOWN_LABELS = 5
 """How many of the 32 labels a span names."""
+
+_VOICE_LANGUAGE = "en"
 
 Step = Callable[[TurnState, Turn, Span], Awaitable[Update]]
 
@@ -94,11 +100,35 @@ async def perceive(state: TurnState, turn: Turn, current: Span) -> Update:
     return Update(perception=perception)
 
 
-def chain(conclude: Callable[[StepContext], Awaitable[StepResult]]) -> Step:
-    """Makes the step of a node that reasons."""
+async def assess(state: TurnState, turn: Turn, current: Span) -> Update:
+    """Looks whether somebody is in danger, before anything is concluded or answered."""
+    query, context = query_of(state), _context(state, turn)
+    key = turn.key("assess")
+    assessment = await ask_safety(turn.transport, key, context.dialogue, query.country, turn.help_file)
+    danger = assessment.danger
+    annotate(
+        current,
+        {
+            Attributes.SAFETY_KIND: danger.kind if danger else NONE,
+            Attributes.SAFETY_STAGE: danger.stage if danger else "",
+            Attributes.SAFETY_CONFIDENCE: danger.confidence if danger else assessment.confidence,
+            Attributes.SAFETY_SEEN_BY: danger.seen_by if danger else "",
+            Attributes.SAFETY_UNREACHABLE: assessment.unreachable,
+            Attributes.COUNTRY: danger.country if danger else "",
+        },
+    )
+    record(Metrics.ASSESSED, 1, {Attributes.SAFETY_KIND: danger.kind if danger else NONE})
+    if danger:
+        turn.emit(safety=danger.to_proto())
+    return Update(assessment=assessment)
+
+
+def chain(name: str, conclude: Callable[[StepContext], Awaitable[StepResult]]) -> Step:
+    """Makes the step of a node that reasons; where somebody is in danger, no model is asked."""
 
     async def step(state: TurnState, turn: Turn, current: Span) -> Update:
-        result = await conclude(_context(state, turn))
+        context, danger = _context(state, turn), _danger(state)
+        result = care.conclude(name, context, danger) if danger else await conclude(context)
         return _concluded(result, turn, current)
 
     return step
@@ -121,8 +151,12 @@ async def respond(state: TurnState, turn: Turn, current: Span) -> Update:
         if index >= len(sentences.items):
             sentences.put(synchronizer_pb2.Sentence(index=index, text=text))
 
+    context, danger = _context(state, turn), _danger(state)
     try:
-        result = await write_response(_context(state, turn), on_text, on_sentence)
+        if danger:
+            result = await care.write(context, danger, on_text, on_sentence)
+        else:
+            result = await write_response(context, on_text, on_sentence)
     except EmpatheiaError as error:
         sentences.fail(error)
         raise
@@ -143,7 +177,7 @@ async def disentangle(state: TurnState, turn: Turn, current: Span) -> Update:
             affect.labels.entries.add(label=label, probability=probability)
     profile = common_dialogue_pb2.Profile(**query.profile.model_dump())
     try:
-        style = await ask_style(turn, affect, profile)
+        style = await ask_style(turn, affect, profile, grave=_danger(state) is not None)
     except EmpatheiaError as error:
         turn.streams.style.put(style_pb2.Style(emotion="neutral"))
         turn.streams.style.close()
@@ -156,6 +190,7 @@ async def disentangle(state: TurnState, turn: Turn, current: Span) -> Update:
 async def synchronize(state: TurnState, turn: Turn, current: Span) -> Update:
     """Plans what is said, and when. Its failure shows as the loss of speech."""
     try:
+        _check_spoken(state)
         return Update(segments=await ask_plan(turn))
     except EmpatheiaError as error:
         turn.streams.segments.fail(error)
@@ -168,6 +203,7 @@ async def speak(state: TurnState, turn: Turn, current: Span) -> Update:
     query = query_of(state)
     profile = common_dialogue_pb2.Profile(**query.profile.model_dump())
     try:
+        _check_spoken(state)
         speech = await ask_speech(turn, profile, query.seed)
     except EmpatheiaError as error:
         turn.streams.speech.fail(error)
@@ -207,10 +243,11 @@ async def reply(state: TurnState, turn: Turn, current: Span) -> Update:
 
 STEPS: dict[str, Step] = {
     "perceive": perceive,
-    "event_scenario": chain(conclude_event),
-    "user_emotion": chain(conclude_emotion),
-    "emotion_cause": chain(conclude_cause),
-    "response_goal": chain(conclude_goal),
+    "assess": assess,
+    "event_scenario": chain("event_scenario", conclude_event),
+    "user_emotion": chain("user_emotion", conclude_emotion),
+    "emotion_cause": chain("emotion_cause", conclude_cause),
+    "response_goal": chain("response_goal", conclude_goal),
     "respond": respond,
     "disentangle": disentangle,
     "synchronize": synchronize,
@@ -219,6 +256,26 @@ STEPS: dict[str, Step] = {
     "reply": reply,
 }
 """Every node by name."""
+
+
+def _check_spoken(state: TurnState) -> None:
+    """Refuses to speak a reply in another language than the voice's.
+
+    Raises:
+        Unsupported: It is one.
+    """
+    danger = _danger(state)
+    if danger and danger.language != _VOICE_LANGUAGE:
+        raise Unsupported(
+            f"the voice speaks English only; this reply ({danger.language}) is given as text",
+            reason="LANGUAGE",
+            service="speech",
+        )
+
+
+def _danger(state: TurnState) -> SafetyData | None:
+    assessment = update_of(state).assessment
+    return assessment.danger if assessment else None
 
 
 def _context(state: TurnState, turn: Turn) -> StepContext:

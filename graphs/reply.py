@@ -58,6 +58,8 @@ def compose(state: TurnState, trace_id: str) -> dialogue_pb2.Reply:
         avatar_id=query.avatar_id,
         dropped_utterances=max(step.dropped_utterances for step in so_far.chain.values()),
     )
+    if so_far.assessment is not None and so_far.assessment.danger is not None:
+        reply.safety.CopyFrom(so_far.assessment.danger.to_proto())
     if so_far.style is not None:
         reply.style.CopyFrom(
             style_pb2.Style(

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from agents.disentangle import StyleData
 from agents.perceive import MediaRef, PerceptionData
 from agents.render import VideoData
+from agents.safety.assessment import AssessmentData
 from agents.speak import SpeechData
 from agents.step import StepResult, UtteranceData
 
@@ -36,6 +37,8 @@ class QueryData(_Data):
     profile: ProfileData
     life_began_s: float = 0.0
     """See `TurnOptions`."""
+    country: str = ""
+    """Where the person is, ISO 3166-1 alpha-2; empty if unknown."""
 
 
 class DegradationData(_Data):
@@ -50,6 +53,8 @@ class Update(_Data):
     """What a node hands in; only what it sets counts."""
 
     perception: PerceptionData | None = None
+    assessment: AssessmentData | None = None
+    """Whether somebody is in danger."""
     chain: dict[str, StepResult] = {}
     """Steps of the chain by name."""
     style: StyleData | None = None
@@ -76,6 +81,7 @@ class TurnState(TypedDict, total=False):
 
     query: dict[str, Any]
     perception: dict[str, Any]
+    assessment: dict[str, Any]
     chain: Annotated[dict[str, Any], _merge]
     style: dict[str, Any]
     segments: int

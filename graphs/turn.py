@@ -1,7 +1,8 @@
 """The graph of a turn.
 
-The steps of the chain run in order. Once the goal of the reply is known, writing, style, plan, voice and
-face run side by side, joined by the live streams of `agents.streams`; `reply` waits for all of them.
+What was said is assessed for danger before anything is concluded from it. The steps of the chain run in
+order. Once the goal of the reply is known, writing, style, plan, voice and face run side by side, joined by
+the live streams of `agents.streams`; `reply` waits for all of them.
 """
 
 from typing import Any
@@ -16,7 +17,7 @@ from graphs.nodes import STEPS, node
 from graphs.state import TurnState
 from runtime.errors import EmpatheiaError, is_retryable
 
-_IN_ORDER = ("perceive", "event_scenario", "user_emotion", "emotion_cause", "response_goal")
+_IN_ORDER = ("perceive", "assess", "event_scenario", "user_emotion", "emotion_cause", "response_goal")
 _TOGETHER = ("respond", "disentangle", "synchronize", "speak", "render")
 
 

@@ -107,6 +107,13 @@ class WeightsMissing(EmpatheiaError):
     exit_code = 4
 
 
+class Unsupported(EmpatheiaError):
+    """What was asked for is sound, but can't be done here."""
+
+    code = grpc.StatusCode.UNIMPLEMENTED
+    exit_code = 2
+
+
 class ServiceDown(EmpatheiaError):
     """A service can't be reached, or died while it worked."""
 

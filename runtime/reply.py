@@ -44,6 +44,7 @@ def reply_json(
             "distribution": _distribution(reply.emotion_distribution),
         },
         "chain": {step.name: step_json(step) for step in reply.chain},
+        "safety": _fields(reply.safety) if reply.HasField("safety") else None,
         "speech": speech
         and {
             "path": speech_path or speech.uri,

@@ -5,6 +5,7 @@ recording too long) is found by the perception service.
 """
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
@@ -88,6 +89,21 @@ def check_text(field: str, text: object, limits: LimitSettings) -> str:
             violations=[Violation(field, f"at most {limits.max_text_chars} characters")],
         )
     return text
+
+
+def check_country(field: str, country: str) -> str:
+    """Checks a country and returns it.
+
+    Raises:
+        InvalidInput: It is no code of two letters.
+    """
+    if country and not re.fullmatch(r"[A-Za-z]{2}", country):
+        raise InvalidInput.of(
+            field,
+            f"{country!r} must be a country's code of two letters (ISO 3166-1), such as GB",
+            reason="BAD_COUNTRY",
+        )
+    return country
 
 
 def check_seed(field: str, seed: object) -> int:

@@ -13,6 +13,7 @@ from empatheia.dialogue.v1 import dialogue_pb2
 from empatheia.disentangler.v1 import disentangler_pb2
 from empatheia.perception.v1 import perception_pb2
 from empatheia.reasoning.v1 import reasoning_pb2
+from empatheia.safety.v1 import safety_pb2
 from empatheia.speech.v1 import speech_pb2
 from empatheia.synchronizer.v1 import synchronizer_pb2
 from google.protobuf.descriptor import ServiceDescriptor
@@ -77,6 +78,7 @@ def rpcs(service: str) -> dict[str, Rpc[Any, Any]]:
 PERCEIVE: Rpc[perception_pb2.PerceiveRequest, perception_pb2.PerceiveResponse] = rpcs("perception")[
     "Perceive"
 ]
+ASSESS: Rpc[safety_pb2.AssessRequest, safety_pb2.AssessResponse] = rpcs("safety")["Assess"]
 GENERATE: Rpc[reasoning_pb2.GenerateRequest, reasoning_pb2.GenerateResponse] = rpcs("reasoning")["Generate"]
 CHOOSE: Rpc[reasoning_pb2.ChooseRequest, reasoning_pb2.ChooseResponse] = rpcs("reasoning")["Choose"]
 SYNCHRONIZE: Rpc[synchronizer_pb2.SynchronizeRequest, synchronizer_pb2.SynchronizeResponse] = rpcs(

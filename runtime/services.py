@@ -30,6 +30,7 @@ SERVICES: dict[str, ServiceEntry] = {
     entry.name: entry
     for entry in (
         _entry("perception", "services.perception.service:PerceptionService"),
+        _entry("safety", "services.safety.service:SafetyService"),
         _entry("reasoning", "services.reasoning.service:ReasoningService"),
         _entry("synchronizer", "services.synchronizer.service:SynchronizerService"),
         _entry("disentangler", "services.disentangler.service:DisentanglerService"),

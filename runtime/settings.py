@@ -75,6 +75,30 @@ class LimitSettings(_Strict):
     max_media_s: float = 120.0
 
 
+class HelpSettings(_Strict):
+    """Who is named to a person in danger."""
+
+    country: str = Field(default="", pattern="^([A-Za-z]{2})?$")
+    """Where people are, ISO 3166-1 alpha-2, if their own request does not say; empty names no number."""
+    file: Path | None = None
+    """Help lines to use instead of `runtime/help_lines.yaml`, in the same form."""
+
+
+class WebhookSettings(_Strict):
+    """Whom to tell of a danger that was seen; off without a URL."""
+
+    url: str = Field(default="", pattern="^(https?://.+)?$")
+    """Gets a POST of JSON for every turn in which danger is seen."""
+    secret: str = ""
+    """Key of the signature in `X-Empatheia-Signature`: HMAC-SHA256 over the time and the body."""
+    words: bool = False
+    """Whether the person's words go with it."""
+    attempts: int = Field(default=5, ge=1)
+    """How often it is sent until it is taken."""
+    timeout_s: float = Field(default=5.0, gt=0)
+    """Longest that one attempt waits."""
+
+
 class Settings(_Strict):
     """Settings of the whole system."""
 
@@ -86,6 +110,8 @@ class Settings(_Strict):
     serve: ServeSettings = ServeSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     limits: LimitSettings = LimitSettings()
+    help: HelpSettings = HelpSettings()
+    webhook: WebhookSettings = WebhookSettings()
     services: dict[str, ServiceSettings]
 
     def service(self, name: str) -> ServiceSettings:

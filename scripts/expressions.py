@@ -11,8 +11,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from services.perception.modalities.expressions import PATH
 from runtime.weights import save_weights
+from services.perception.modalities.expressions import PATH
 
 _BLOCKS = ((4, 5, 3), (7, 8, 6), (10, 11, 9), (13, 14, 12))
 """Keras' numbers of the batch normalisations after the two separable convolutions and beside them."""

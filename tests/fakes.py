@@ -10,6 +10,7 @@ from empatheia.common.v1 import affect_pb2, content_pb2, dialogue_pb2, media_pb2
 from empatheia.disentangler.v1 import disentangler_pb2
 from empatheia.perception.v1 import perception_pb2
 from empatheia.reasoning.v1 import reasoning_pb2
+from empatheia.safety.v1 import safety_pb2
 from empatheia.speech.v1 import speech_pb2
 from empatheia.synchronizer.v1 import synchronizer_pb2
 
@@ -17,6 +18,7 @@ from runtime.clients.in_process import InProcessTransport
 from runtime.emotions import LABELS
 from runtime.errors import EmpatheiaError, ServiceDown
 from runtime.hosting.service import Call, Service
+from runtime.safety import FIRST, KINDS, NONE, STAGES
 from runtime.settings import Settings
 
 MODEL = service_pb2.ModelInfo(backend="fake", model_id="scripted")
@@ -106,6 +108,35 @@ class FakePerception(Fake):
         perception.modalities.add(modality="text", present=True, affect=affect, model=MODEL)
         yield perception_pb2.PerceiveResponse(perception=perception)
         self.finished += 1
+
+
+class FakeSafety(Fake):
+    name = "safety"
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.kinds: dict[str, str] = {}
+        """Kind of danger by the text that holds it; every other text holds none."""
+        self.stages: dict[str, str] = {}
+        self.shares: dict[str, float] = {}
+        """Probability of danger by text; 0.9 where a kind is given, else 0.02."""
+
+    async def assess(self, request: safety_pb2.AssessRequest, call: Call) -> safety_pb2.AssessResponse:
+        self.begin("assess")
+        response = safety_pb2.AssessResponse(model=MODEL)
+        for index, said in enumerate(request.dialogue):
+            if said.role != dialogue_pb2.ROLE_SPEAKER:
+                continue
+            kind = self.kinds.get(said.text, "self_harm")
+            danger = self.shares.get(said.text, 0.9 if said.text in self.kinds else 0.02)
+            one = response.assessments.add(utterance=index, seen_from=0.5, ask_from=0.3)
+            for name in KINDS:
+                share = 1 - danger if name == NONE else danger if name == kind else 0.0
+                one.kinds.entries.add(label=name, probability=share)
+            stage = self.stages.get(said.text, FIRST)
+            for name in STAGES:
+                one.stages.entries.add(label=name, probability=0.85 if name == stage else 0.05)
+        return response
 
 
 class FakeReasoning(Fake):
@@ -272,11 +303,12 @@ def _chunk(data: bytes, sequence: int) -> avatar_pb2.RenderResponse:
 
 
 class FakeSystem:
-    """All six fakes in one process."""
+    """All seven fakes in one process."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.perception = FakePerception(settings)
+        self.safety = FakeSafety(settings)
         self.reasoning = FakeReasoning(settings)
         self.synchronizer = FakeSynchronizer(settings)
         self.disentangler = FakeDisentangler(settings)
@@ -286,6 +318,7 @@ class FakeSystem:
     def transport(self) -> InProcessTransport:
         services: list[Service] = [
             self.perception,
+            self.safety,
             self.reasoning,
             self.synchronizer,
             self.disentangler,

@@ -31,6 +31,7 @@ CHAIN_NODES: tuple[str, ...] = ("event_scenario", "user_emotion", "emotion_cause
 
 NODES: tuple[str, ...] = (
     "perceive",
+    "assess",
     *CHAIN_NODES,
     "disentangle",
     "synchronize",
@@ -70,6 +71,18 @@ class Attributes:
     """List of what could not be judged and why: "face: no face found"."""
     SUMMED = "empatheia.span.summed"
     """Whether a span is as long as many pieces of work together, and not where they were."""
+    SAFETY_KIND = "empatheia.safety.kind"
+    """The danger that was seen, or "none"."""
+    SAFETY_STAGE = "empatheia.safety.stage"
+    """Where the talk about it stands; "doubt" where the person is asked."""
+    SAFETY_CONFIDENCE = "empatheia.safety.confidence"
+    """Probability of danger, 0 to 1."""
+    SAFETY_SEEN_BY = "empatheia.safety.seen_by"
+    """"classifier", "net" (a list of phrases), "both", or "history"."""
+    SAFETY_UNREACHABLE = "empatheia.safety.unreachable"
+    """Why the classifier was not asked, so that the net decided alone; empty if it was."""
+    COUNTRY = "empatheia.safety.country"
+    """Country whose help was named; empty if none was."""
     STYLE = "empatheia.style.controls"
     """Controls of voice and face that differ from rest, as a JSON object of name -> value."""
     DEGRADED = "empatheia.degraded"
@@ -173,6 +186,12 @@ class Metrics:
         "empatheia.rpc.duration", "ms", "From sending a call to its last answer, as its caller sees it"
     )
     DEGRADED = Metric("empatheia.turn.degraded", "{part}", "Parts of replies that were lost", "counter")
+    ASSESSED = Metric(
+        "empatheia.safety.assessed",
+        "{turn}",
+        "Turns assessed for danger, by its kind, none among them",
+        "counter",
+    )
     REAL_TIME_FACTOR = Metric(
         "empatheia.model.real_time_factor",
         "1",

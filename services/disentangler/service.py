@@ -77,6 +77,7 @@ def _question(request: disentangler_pb2.DisentangleRequest) -> StyleQuestion:
         age=_one_of("profile.age", profile.age, AGES),
         gender=_one_of("profile.gender", profile.gender, GENDERS),
         timbre=_one_of("profile.timbre", profile.timbre, TIMBRES),
+        grave=request.grave,
         show=show,
         show_intensity=_within("intensity_override", request.intensity_override, 0.0) or 1.0,
         signals={tensor.name: to_array(tensor) for tensor in request.signals},

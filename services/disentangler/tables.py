@@ -223,6 +223,27 @@ _ATTENTION = Manner(
     Face(brow_inner_up=0.15, brow_outer_up=0.1, smile=0.3, cheek_raise=0.15, head_tilt=0.15),
 )
 
+_GRAVE_CARE = Manner(
+    Voice(
+        pitch_shift_st=-1.0,
+        pitch_range=-0.2,
+        rate=-0.12,
+        energy_db=-1.0,
+        breathiness=0.18,
+        spectral_tilt_db=-1.2,
+        pause=0.35,
+    ),
+    Face(
+        brow_inner_up=0.6,
+        eye_openness=0.05,
+        head_tilt=0.25,
+        head_pitch=-0.1,
+        head_motion=-0.35,
+        blink_rate=-0.1,
+        articulation=-0.05,
+    ),
+)
+
 ANSWERS: Mapping[str, Answer] = {
     "happy": Answer("shared joy", "happy", 0.8, _SHARED_JOY),
     "surprised": Answer("interest", "surprised", 0.6, _INTEREST),
@@ -236,6 +257,9 @@ ANSWERS: Mapping[str, Answer] = {
 
 ATTENTION = Answer("friendly attention", "neutral", 0.5, _ATTENTION)
 """Where nothing is known of what the person feels."""
+
+GRAVE = Answer("grave, gentle care", "sad", 0.4, _GRAVE_CARE)
+"""Where somebody may be in danger: level, low and close, without a smile."""
 
 NOUNS: Mapping[str, str] = {
     "happy": "joy",

@@ -7,20 +7,30 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 from empatheia.avatar.v1 import avatar_pb2
 from empatheia.common.v1 import media_pb2
 from empatheia.dialogue.v1 import dialogue_pb2
-from fastapi import FastAPI, File, Form, Request, UploadFile, WebSocket, WebSocketDisconnect
+from fastapi import FastAPI, File, Form, Query, Request, UploadFile, WebSocket, WebSocketDisconnect
 from fastapi import Path as PathParameter
 from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
 
+from agents.safety.assessment import help_for
 from runtime.artifacts import ArtifactStore, new_turn_id
 from runtime.errors import EmpatheiaError, Internal, unexpected
+from runtime.help_lines import countries, country_of
 from runtime.hosting.service import Call
 from runtime.reply import MEDIA_CHUNKS, event_json, reply_json
-from runtime.request import HEAD_BYTES, check_text, media_header, parse_history, parse_json, too_large
+from runtime.request import (
+    HEAD_BYTES,
+    check_country,
+    check_text,
+    media_header,
+    parse_history,
+    parse_json,
+    too_large,
+)
 from runtime.settings import LimitSettings, Settings
 from services.gateway import http_schemas as schemas
 from services.gateway.http_problems import BodyLimit, install, problem
@@ -34,6 +44,9 @@ _PING_S = 15.0
 _NO_BUFFER = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 TurnId = Annotated[str, PathParameter(pattern="^[0-9a-f]{32}$", description="As `started` and `reply` say.")]
+
+
+Kind = Literal["self_harm", "harm_from_others", "harm_to_others", "medical", "child_at_risk", "other_at_risk"]
 
 
 class Dialogue(Protocol):
@@ -102,6 +115,7 @@ def build_app(dialogue: Dialogue) -> FastAPI:
         resume: Annotated[str, Form(description="Id of a turn that broke off.")] = "",
         stream_video: Annotated[bool, Form(description=schemas.STREAM_VIDEO)] = False,
         life_began_s: Annotated[float, Form(description=schemas.LIFE_BEGAN, ge=0)] = 0.0,
+        country: Annotated[str, Form(description=schemas.COUNTRY)] = "",
     ) -> Response:
         """Takes text, speech and face video, any of them, and answers.
 
@@ -115,6 +129,7 @@ def build_app(dialogue: Dialogue) -> FastAPI:
             conversation_id=check_text("conversation_id", conversation_id, limits),
             resume_turn_id=check_text("resume", resume, limits),
             life_began_s=life_began_s,
+            country=check_country("country", country) or country_of(http.headers.get("accept-language", "")),
         )
         request = dialogue_pb2.RespondRequest(
             text=check_text("text", text, limits),
@@ -174,6 +189,24 @@ def build_app(dialogue: Dialogue) -> FastAPI:
         call = Call(new_turn_id(), "list_avatars", None)
         found = await dialogue.list_avatars(dialogue_pb2.ListAvatarsRequest(), call)
         return {"avatars": [_avatar(avatar) for avatar in found.avatars]}
+
+    @app.get("/v1/help", tags=["help"], response_model=schemas.Help, summary="Who can help")
+    async def help_lines(
+        http: Request,
+        kind: Annotated[Kind, Query(description="The danger.")] = "self_harm",
+        country: Annotated[str, Query(description=schemas.COUNTRY)] = "",
+    ) -> dict[str, Any]:
+        """Who can help somebody in danger, and the countries whose numbers are known."""
+        file, own = dialogue.settings.help.file, dialogue.settings.help.country
+        asked = (
+            check_country("country", country) or country_of(http.headers.get("accept-language", "")) or own
+        )
+        found = help_for(kind, asked, file)
+        return {
+            "country": asked.upper() if found[0].number else "",
+            "help": [line.model_dump() for line in found],
+            "countries": [{"code": code, "name": one.name} for code, one in countries(file).items()],
+        }
 
     @app.get("/healthz", tags=["health"], response_model=schemas.Health, summary="Is the process alive?")
     async def healthz() -> dict[str, str]:

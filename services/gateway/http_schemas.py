@@ -94,6 +94,46 @@ class Degraded(_Documented):
     service: str
 
 
+class HelpLine(_Documented):
+    """Somebody who can help."""
+
+    name: str
+    number: str = Field(description="As dialled in that country; empty where only words can be given.")
+    text: str = Field(description="What to send a text message to; may be empty.")
+    hours: str
+    url: str
+    category: str = Field(description="emergency, suicide, violence, child or poison.")
+
+
+class CountryName(_Documented):
+    """A country whose help lines are known."""
+
+    code: str = Field(description="ISO 3166-1 alpha-2.")
+    name: str
+
+
+class Help(_Documented):
+    """Who can help somebody in danger."""
+
+    country: str = Field(description="Whose lines these are; empty where help is named in general words.")
+    help: list[HelpLine]
+    countries: list[CountryName]
+
+
+class Safety(_Documented):
+    """A danger that was seen, and who can help."""
+
+    kind: str = Field(
+        description="self_harm, harm_from_others, harm_to_others, medical, child_at_risk or other_at_risk."
+    )
+    confidence: float
+    stage: str = Field(description="first, ongoing, taken_back, afterwards, or doubt: the reply asks.")
+    seen_by: str = Field(description="classifier, net (a list of phrases), both, or history.")
+    help: list[HelpLine]
+    country: str = Field(description="Country of the help; empty if unknown.")
+    language: str = Field(description="Language of the reply.")
+
+
 class Reply(_Documented):
     """The whole reply, in the shape of `reply.json`."""
 
@@ -104,6 +144,7 @@ class Reply(_Documented):
     chain: dict[str, Step] = Field(
         description="event_scenario, user_emotion, emotion_cause, response_goal, response."
     )
+    safety: Safety | None = Field(description="Null where no danger was seen.")
     speech: Speech | None
     video: Video | None
     style: Style
@@ -173,6 +214,10 @@ HISTORY = (
 STREAM_VIDEO = (
     "Also send the video as it is made: after each `video_header` events `video` with `data`, the next bytes "
     "of the MP4 in base64. For a player that takes fragments."
+)
+COUNTRY = (
+    "Where the person is (ISO 3166-1, two letters), for the numbers of those who can help; without it the"
+    " region of `Accept-Language`, then the setting."
 )
 LIFE_BEGAN = "As `/v1/life` says, where the face is already seen: the reply's video goes on from there."
 RESPOND: Responses = {

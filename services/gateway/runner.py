@@ -84,7 +84,15 @@ class TurnRunner:
         """
         annotate(root, self._attributes(query))
         events: asyncio.Queue[dialogue_pb2.TurnEvent | None] = asyncio.Queue()
-        turn = Turn(query.turn_id, trace_id(root), self._transport, self._store, events.put_nowait, listening)
+        turn = Turn(
+            query.turn_id,
+            trace_id(root),
+            self._transport,
+            self._store,
+            events.put_nowait,
+            self._settings.help.file,
+            listening,
+        )
         started = dialogue_pb2.TurnStarted(
             turn_id=turn.turn_id, trace_id=turn.trace_id, conversation_id=query.conversation_id
         )
@@ -119,7 +127,10 @@ class TurnRunner:
     async def _catch_up(self, turn: Turn, state: TurnState) -> None:
         """Tells of the steps that an earlier run did, and takes over its streams."""
         await turn.streams.restore(self._store, turn.turn_id)
-        for result in update_of(state).chain.values():
+        so_far = update_of(state)
+        if so_far.assessment and so_far.assessment.danger:
+            turn.emit(safety=so_far.assessment.danger.to_proto())
+        for result in so_far.chain.values():
             turn.emit(step=chain_step(result))
         if await self._store.exists(turn.turn_id, "reply.pb"):
             done = await self._store.read(turn.turn_id, "reply.pb")
@@ -151,6 +162,9 @@ class TurnRunner:
             Attributes.EMOTION_LABEL: reply.emotion_label,
             Attributes.EMOTION_CLASS: reply.emotion_class,
         }
+        if reply.HasField("safety"):
+            attributes[Attributes.SAFETY_KIND] = reply.safety.kind
+            attributes[Attributes.SAFETY_STAGE] = reply.safety.stage
         if reply.degraded:
             attributes[Attributes.DEGRADED] = [f"{lost.part}: {lost.reason}" for lost in reply.degraded]
         for mark, attribute, metric in (

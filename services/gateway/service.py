@@ -20,6 +20,7 @@ from runtime.clients.grpc_transport import GrpcTransport
 from runtime.clients.transport import CallKey, Transport
 from runtime.errors import EmpatheiaError, InvalidInput, UnknownName, is_retryable
 from runtime.hosting.service import Call, Service
+from runtime.request import check_country
 from runtime.rpc import LIST_AVATARS
 from runtime.settings import Settings
 from runtime.telemetry.tracing import within
@@ -29,6 +30,7 @@ from services.gateway.http import build_app
 from services.gateway.life import Life
 from services.gateway.live import LiveTurn, begun
 from services.gateway.runner import TurnRunner
+from services.gateway.webhook import Webhook
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -51,6 +53,7 @@ class DialogueService(Service):
         self._own_transport = None if transport else GrpcTransport(settings)
         self._transport: Transport = transport or self._own_transport  # type: ignore[assignment]
         self.artifacts = ArtifactStore(settings)
+        self._webhook = Webhook(settings.webhook)
         self._runner = TurnRunner(settings, self._transport, self.artifacts)
         self._ready = False
 
@@ -63,6 +66,7 @@ class DialogueService(Service):
         """Closes checkpoints and channels."""
         self._ready = False
         await self._runner.stop()
+        await self._webhook.close()
         if self._own_transport is not None:
             await self._own_transport.close()
 
@@ -149,21 +153,29 @@ class DialogueService(Service):
             EmpatheiaError: It was refused, or it failed.
         """
         async with begun(live) as root:
-            if request.options.resume_turn_id:
+            resumed = bool(request.options.resume_turn_id)
+            if resumed:
                 state = await self._runner.find(request.options.resume_turn_id)
-                events = self._runner.run(query_of(state), root, resumed=state)
+                query = query_of(state)
+                events = self._runner.run(query, root, resumed=state)
             else:
                 listening = live.listening if live else None
                 with within(root):
                     query = await self._admit(request, listening.turn_id if listening else new_turn_id())
                 events = self._runner.run(query, root, listening=listening)
+            words = query.text
             async with aclosing(events):
                 async for event in events:
+                    if event.HasField("perceived"):
+                        words = event.perceived.text
+                    elif event.HasField("safety") and not resumed:
+                        self._webhook.tell(query.turn_id, query.conversation_id, event.safety, words)
                     yield event
 
     async def _admit(self, request: dialogue_pb2.RespondRequest, turn_id: str) -> QueryData:
         limits, options = self.settings.limits, request.options
         text = admit_text(request.text, limits)
+        check_country("options.country", options.country)
         history = admit_history(request.history, limits)
         media = admit_media(request.media, limits)
         if not text and not media:
@@ -194,6 +206,7 @@ class DialogueService(Service):
             avatar_id=avatar.id,
             profile=profile,
             life_began_s=options.life_began_s,
+            country=options.country or self.settings.help.country,
         )
 
     async def _choose_avatar(self, avatar_id: str, turn_id: str) -> avatar_pb2.Avatar:

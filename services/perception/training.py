@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from runtime.emotions import CLASS_OF_LABEL, NEUTRAL
+from runtime.sentences import Encoder
 from services.perception import corpora, tuning
 from services.perception.dialogues import dialogues, views
 from services.perception.fitting import (
@@ -33,7 +34,6 @@ from services.perception.fitting import (
     temperature,
 )
 from services.perception.modalities.face import CLASS_OF_EXPRESSION
-from runtime.sentences import Encoder
 from services.perception.modalities.voice import CLASS_OF_RAVDESS
 from services.perception.model import WEIGHTS, Judge
 

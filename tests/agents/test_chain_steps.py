@@ -3,7 +3,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from agents import emotion_cause, empathetic_response, event_scenario, response_goal, user_emotion
-from agents.manner import CRISIS, UNHEARD, manner
+from agents.manner import UNHEARD, manner
 from agents.step import Evidence, StepContext, StepResult
 from runtime.chain_of_empathy import QUESTIONS
 from runtime.emotions import LABELS
@@ -294,15 +294,6 @@ async def test_nobody_is_told_that_harm_is_good_or_their_fault(feeling: str, wro
     assert wrong not in text
 
 
-async def test_danger_is_not_left_to_the_model() -> None:
-    transport = FakeTransport(QUIET)
-    turn = context(transport, "I want to die.", steps=felt("sad"))
-    result, *_ = await replied(turn)
-    assert "call" in result.text
-    assert (await response_goal.conclude(turn)).text in manner(CRISIS).goals
-    assert not transport.generated
-
-
 async def test_words_that_were_hardly_heard_are_asked_for_again() -> None:
     transport = FakeTransport(QUIET)
     turn = context(transport, "kansas talking by adore", steps=felt("sad"))
@@ -315,13 +306,6 @@ async def test_words_that_were_hardly_heard_are_asked_for_again() -> None:
     assert result.evidence == [turn.unheard]
     assert (await response_goal.conclude(turn)).text in manner(UNHEARD).goals
     assert not transport.generated
-
-
-async def test_danger_that_was_hardly_heard_is_danger() -> None:
-    turn = context(FakeTransport(QUIET), "i want to die", steps=felt("sad"))
-    turn.unheard = Evidence(kind="audio", note="hard to make out", weight=1, utterance=None, start=0, end=3)
-    result, *_ = await replied(turn)
-    assert "call" in result.text
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.manner import CRISIS, FOREIGN, UNHEARD, UNSURE, fitting, manner
+from agents.manner import FOREIGN, UNHEARD, UNSURE, fitting, manner
 from agents.step import StepContext, UtteranceData
 from runtime.emotions import LABELS
 from tests.agents.fakes import FakeTransport
@@ -29,28 +29,8 @@ def test_the_side_is_settled_before_the_label(labels: dict[str, float], expected
     assert fitting(context("My mom came home.", **labels)) == expected
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "I want to die.",
-        "Sometimes I think about killing myself",
-        "i dont want to live anymore",
-        "I've been cutting myself again.",
-        "They'd be better off. I am suicidal.",
-    ],
-)
-def test_who_speaks_of_ending_their_life_is_sent_to_people_who_can_help(text: str) -> None:
-    assert fitting(context(text, joyful=1.0)) == CRISIS
-    assert all("call" in line for line in manner(CRISIS).closings)
-
-
-@pytest.mark.parametrize("text", ["I'm dying to see her!", "My dog died.", "The exam nearly killed me."])
-def test_a_figure_of_speech_is_none(text: str) -> None:
-    assert fitting(context(text, joyful=1.0)) == "joyful"
-
-
 def test_every_label_has_a_manner() -> None:
-    for label in (*LABELS, UNSURE, UNHEARD, FOREIGN, CRISIS):
+    for label in (*LABELS, UNSURE, UNHEARD, FOREIGN):
         assert manner(label).goals
         assert manner(label).plain
         assert manner(label).closings

@@ -12,12 +12,14 @@ from empatheia.common.v1 import affect_pb2, content_pb2, dialogue_pb2, media_pb2
 from empatheia.disentangler.v1 import disentangler_pb2
 from empatheia.perception.v1 import perception_pb2
 from empatheia.reasoning.v1 import reasoning_pb2
+from empatheia.safety.v1 import safety_pb2
 from empatheia.speech.v1 import speech_pb2
 from empatheia.synchronizer.v1 import synchronizer_pb2
 from google.protobuf.message import Message
 
 from runtime.media import parts
 from runtime.rpc import (
+    ASSESS,
     CHOOSE,
     DISENTANGLE,
     GENERATE,
@@ -159,6 +161,12 @@ def _render(avatar_id: str = "", seed: int = 1, hertz: float = 180.0) -> list[Me
     ]
 
 
+def _assess(*turns: str) -> list[Message]:
+    roles = (dialogue_pb2.ROLE_SPEAKER, dialogue_pb2.ROLE_LISTENER)
+    said = [dialogue_pb2.Utterance(role=roles[place % 2], text=text) for place, text in enumerate(turns)]
+    return [safety_pb2.AssessRequest(dialogue=said)]
+
+
 CASES = (
     Case(
         "perceive",
@@ -167,6 +175,14 @@ CASES = (
         other=_said("I got the job! I'm over the moon!"),
         bad=_said("", _recording(b"RIFF, but no sound at all")),
         field="media",
+    ),
+    Case(
+        "assess",
+        ASSESS,
+        good=_assess("I want to die.", "Are you thinking of doing something tonight?", "Yes."),
+        other=_assess("I got the job!"),
+        bad=_assess("I got the job!", "How wonderful!"),
+        field="dialogue",
     ),
     Case(
         "generate",

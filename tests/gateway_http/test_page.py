@@ -62,7 +62,14 @@ async def test_the_face_lives_answers_and_lives_on(settings: Settings, tmp_path:
     small = own.model_copy(update={"options": {"size": 128}})
     settings = settings.model_copy(update={"services": settings.services | {"avatar": small}})
     system = FakeSystem(settings)
-    services = (system.perception, system.reasoning, system.synchronizer, system.disentangler, system.speech)
+    services = (
+        system.perception,
+        system.safety,
+        system.reasoning,
+        system.synchronizer,
+        system.disentangler,
+        system.speech,
+    )
     parts = {service.name: service for service in services} | {"avatar": AvatarService(settings)}
     transport = InProcessTransport(parts)
     await transport.start()

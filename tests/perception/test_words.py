@@ -15,8 +15,8 @@ import torch
 
 from runtime.emotions import CLASS_OF_LABEL, LABELS
 from runtime.errors import InvalidInput, WeightsMissing
-from services.perception import dialogues, tuning
 from runtime.sentences import Encoder, sentence_vector
+from services.perception import dialogues, tuning
 from services.perception.modalities.text import PATH, TextModality
 from services.perception.model import Judge, read_weights
 from services.perception.said import Said

@@ -10,6 +10,7 @@ from runtime.telemetry.schema import DECLARED, NODES, Attributes, Spans
 
 SERVICE_EDGES: Mapping[str, tuple[str, ...]] = {
     "perceive": ("perception",),
+    "assess": ("safety",),
     "event_scenario": ("reasoning",),
     "user_emotion": ("reasoning",),
     "emotion_cause": ("reasoning",),

@@ -92,6 +92,11 @@ class Stage:
         }
         with self._as("gateway", Spans.TURN, asked) as turn:
             await self._perceive()
+            with (
+                self._node("assess", **{Attributes.SAFETY_KIND: "none"}),
+                self._call("assess", "safety", "Assess"),
+            ):
+                await self._model("safety", "danger", 0.3)
             for name in ("event_scenario", "user_emotion", "emotion_cause", "response_goal"):
                 await self._step(name)
             joined = await asyncio.gather(

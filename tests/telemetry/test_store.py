@@ -189,7 +189,7 @@ def test_export_is_valid_otlp_json(store, play) -> None:
     # One entry a process, although each of its spans was written apart.
     assert sorted(names) == sorted(
         f"empatheia-{name}"
-        for name in ("gateway", "perception", "reasoning", "synchronizer", "disentangler", "speech")
+        for name in ("gateway", "perception", "safety", "reasoning", "synchronizer", "disentangler", "speech")
     )
 
 

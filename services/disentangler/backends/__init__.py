@@ -28,6 +28,8 @@ class StyleQuestion:
     gender: str
     timbre: str
     """Each one of the contract's labels, or empty if unknown."""
+    grave: bool
+    """Whether somebody may be in danger: gentle and grave, whatever the person feels."""
     show: str
     """Emotion to show in any case: one of the 7 classes or "neutral"; empty leaves the choice."""
     show_intensity: float

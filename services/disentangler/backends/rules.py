@@ -16,6 +16,7 @@ from services.disentangler.tables import (
     ANSWERS,
     ATTENTION,
     GENDERS,
+    GRAVE,
     NOUNS,
     PORTRAYALS,
     TIMBRES,
@@ -84,6 +85,8 @@ class RulesBackend(DisentanglerBackend):
         if question.show:
             manner = PORTRAYALS[question.show].scaled(question.show_intensity)
             return question.show, question.show_intensity, manner, f"shows {question.show}, as asked"
+        if question.grave:
+            return GRAVE.shown, GRAVE.strength, GRAVE.manner, f"meets danger with {GRAVE.words}"
         if not question.classes:
             answer, rationale = ATTENTION, "meets a feeling that is not known with friendly attention"
         else:

@@ -27,13 +27,14 @@ from empatheia.common.v1 import affect_pb2 as empatheia_dot_common_dot_v1_dot_af
 from empatheia.common.v1 import content_pb2 as empatheia_dot_common_dot_v1_dot_content__pb2
 from empatheia.common.v1 import dialogue_pb2 as empatheia_dot_common_dot_v1_dot_dialogue__pb2
 from empatheia.common.v1 import media_pb2 as empatheia_dot_common_dot_v1_dot_media__pb2
+from empatheia.common.v1 import safety_pb2 as empatheia_dot_common_dot_v1_dot_safety__pb2
 from empatheia.common.v1 import service_pb2 as empatheia_dot_common_dot_v1_dot_service__pb2
 from empatheia.common.v1 import style_pb2 as empatheia_dot_common_dot_v1_dot_style__pb2
 from empatheia.perception.v1 import perception_pb2 as empatheia_dot_perception_dot_v1_dot_perception__pb2
 from empatheia.speech.v1 import speech_pb2 as empatheia_dot_speech_dot_v1_dot_speech__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$empatheia/dialogue/v1/dialogue.proto\x12\x15\x65mpatheia.dialogue.v1\x1a empatheia/avatar/v1/avatar.proto\x1a empatheia/common/v1/affect.proto\x1a!empatheia/common/v1/content.proto\x1a\"empatheia/common/v1/dialogue.proto\x1a\x1f\x65mpatheia/common/v1/media.proto\x1a!empatheia/common/v1/service.proto\x1a\x1f\x65mpatheia/common/v1/style.proto\x1a(empatheia/perception/v1/perception.proto\x1a empatheia/speech/v1/speech.proto\"\xa4\x01\n\x0bTurnOptions\x12\x11\n\tavatar_id\x18\x01 \x01(\t\x12-\n\x07profile\x18\x02 \x01(\x0b\x32\x1c.empatheia.common.v1.Profile\x12\x0c\n\x04seed\x18\x03 \x01(\x03\x12\x17\n\x0f\x63onversation_id\x18\x04 \x01(\t\x12\x16\n\x0eresume_turn_id\x18\x05 \x01(\t\x12\x14\n\x0clife_began_s\x18\x06 \x01(\x01\"K\n\tMediaFile\x12\x30\n\x06header\x18\x01 \x01(\x0b\x32 .empatheia.common.v1.MediaHeader\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"\xb5\x01\n\x0eRespondRequest\x12/\n\x07history\x18\x01 \x03(\x0b\x32\x1e.empatheia.common.v1.Utterance\x12\x0c\n\x04text\x18\x02 \x01(\t\x12/\n\x05media\x18\x03 \x03(\x0b\x32 .empatheia.dialogue.v1.MediaFile\x12\x33\n\x07options\x18\x04 \x01(\x0b\x32\".empatheia.dialogue.v1.TurnOptions\"\xc2\x06\n\tTurnEvent\x12\x35\n\x07started\x18\x01 \x01(\x0b\x32\".empatheia.dialogue.v1.TurnStartedH\x00\x12\x39\n\ntranscript\x18\x02 \x01(\x0b\x32#.empatheia.perception.v1.TranscriptH\x00\x12\x38\n\tperceived\x18\x03 \x01(\x0b\x32#.empatheia.perception.v1.PerceptionH\x00\x12:\n\x0cstep_started\x18\x04 \x01(\x0b\x32\".empatheia.dialogue.v1.StepStartedH\x00\x12\x30\n\x04step\x18\x05 \x01(\x0b\x32 .empatheia.dialogue.v1.ChainStepH\x00\x12\x30\n\x04text\x18\x06 \x01(\x0b\x32 .empatheia.dialogue.v1.TextDeltaH\x00\x12+\n\x05style\x18\x07 \x01(\x0b\x32\x1a.empatheia.common.v1.StyleH\x00\x12\x38\n\x0c\x61udio_header\x18\x08 \x01(\x0b\x32 .empatheia.speech.v1.AudioHeaderH\x00\x12\x30\n\x05\x61udio\x18\t \x01(\x0b\x32\x1f.empatheia.speech.v1.AudioChunkH\x00\x12\x35\n\x06spoken\x18\n \x01(\x0b\x32#.empatheia.common.v1.ContentSegmentH\x00\x12\x38\n\x0cvideo_header\x18\x0b \x01(\x0b\x32 .empatheia.common.v1.MediaHeaderH\x00\x12\x30\n\x05video\x18\x0c \x01(\x0b\x32\x1f.empatheia.common.v1.MediaChunkH\x00\x12\x36\n\x08\x64\x65graded\x18\r \x01(\x0b\x32\".empatheia.dialogue.v1.DegradationH\x00\x12-\n\x05reply\x18\x0e \x01(\x0b\x32\x1c.empatheia.dialogue.v1.ReplyH\x00\x12=\n\x0binterrupted\x18\x0f \x01(\x0b\x32&.empatheia.dialogue.v1.TurnInterruptedH\x00\x42\x07\n\x05\x65vent\"I\n\x0bTurnStarted\x12\x0f\n\x07turn_id\x18\x01 \x01(\t\x12\x10\n\x08trace_id\x18\x02 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x03 \x01(\t\"\x1b\n\x0bStepStarted\x12\x0c\n\x04name\x18\x01 \x01(\t\"\xe2\x02\n\tChainStep\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12/\n\x08\x65vidence\x18\x03 \x03(\x0b\x32\x1d.empatheia.common.v1.Evidence\x12\x12\n\nconfidence\x18\x04 \x01(\x01\x12\x37\n\x0c\x64istribution\x18\x05 \x01(\x0b\x32!.empatheia.common.v1.Distribution\x12-\n\x05model\x18\x06 \x01(\x0b\x32\x1e.empatheia.common.v1.ModelInfo\x12\x12\n\nelapsed_ms\x18\x07 \x01(\x01\x12\x10\n\x08\x61ttempts\x18\x08 \x01(\x05\x12\x10\n\x08\x61uthored\x18\t \x01(\x08\x12\x1a\n\x12\x64ropped_utterances\x18\n \x01(\x05\x12\x38\n\x0c\x61lternatives\x18\x0b \x03(\x0b\x32\".empatheia.dialogue.v1.Alternative\"/\n\x0b\x41lternative\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x12\n\nconfidence\x18\x02 \x01(\x01\"\x19\n\tTextDelta\x12\x0c\n\x04text\x18\x01 \x01(\t\"<\n\x0b\x44\x65gradation\x12\x0c\n\x04part\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07service\x18\x03 \x01(\t\"6\n\x0fTurnInterrupted\x12\x0f\n\x07heard_s\x18\x01 \x01(\x01\x12\x12\n\nheard_text\x18\x02 \x01(\t\"\xfa\x04\n\x05Reply\x12\x0f\n\x07turn_id\x18\x01 \x01(\t\x12\x10\n\x08trace_id\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x15\n\remotion_label\x18\x04 \x01(\t\x12\x15\n\remotion_class\x18\x05 \x01(\t\x12\x1a\n\x12\x65motion_confidence\x18\x06 \x01(\x01\x12?\n\x14\x65motion_distribution\x18\x07 \x01(\x0b\x32!.empatheia.common.v1.Distribution\x12/\n\x05\x63hain\x18\x08 \x03(\x0b\x32 .empatheia.dialogue.v1.ChainStep\x12)\n\x05style\x18\t \x01(\x0b\x32\x1a.empatheia.common.v1.Style\x12\x34\n\x08\x64\x65graded\x18\n \x03(\x0b\x32\".empatheia.dialogue.v1.Degradation\x12?\n\ntimings_ms\x18\x0b \x03(\x0b\x32+.empatheia.dialogue.v1.Reply.TimingsMsEntry\x12\x0c\n\x04seed\x18\x0c \x01(\x03\x12\x31\n\x06speech\x18\r \x01(\x0b\x32!.empatheia.dialogue.v1.SpeechFile\x12/\n\x05video\x18\x0e \x01(\x0b\x32 .empatheia.dialogue.v1.VideoFile\x12\x11\n\tavatar_id\x18\x0f \x01(\t\x12\x0f\n\x07notices\x18\x10 \x03(\t\x12\x1a\n\x12\x64ropped_utterances\x18\x11 \x01(\x05\x1a\x30\n\x0eTimingsMsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"B\n\nSpeechFile\x12\x0b\n\x03uri\x18\x01 \x01(\t\x12\x13\n\x0bsample_rate\x18\x02 \x01(\x05\x12\x12\n\nduration_s\x18\x03 \x01(\x01\"X\n\tVideoFile\x12\x0b\n\x03uri\x18\x01 \x01(\t\x12\x0b\n\x03\x66ps\x18\x02 \x01(\x01\x12\r\n\x05width\x18\x03 \x01(\x05\x12\x0e\n\x06height\x18\x04 \x01(\x05\x12\x12\n\nduration_s\x18\x05 \x01(\x01\"B\n\x0fRespondResponse\x12/\n\x05\x65vent\x18\x01 \x01(\x0b\x32 .empatheia.dialogue.v1.TurnEvent\"q\n\tTurnStart\x12/\n\x07history\x18\x01 \x03(\x0b\x32\x1e.empatheia.common.v1.Utterance\x12\x33\n\x07options\x18\x02 \x01(\x0b\x32\".empatheia.dialogue.v1.TurnOptions\"\x19\n\tEndOfTurn\x12\x0c\n\x04text\x18\x01 \x01(\t\"\x1d\n\tInterrupt\x12\x10\n\x08played_s\x18\x01 \x01(\x01\"\xe5\x01\n\x0f\x43onverseRequest\x12\x31\n\x05start\x18\x01 \x01(\x0b\x32 .empatheia.dialogue.v1.TurnStartH\x00\x12/\n\x05media\x18\x02 \x01(\x0b\x32\x1e.empatheia.common.v1.MediaPartH\x00\x12/\n\x03\x65nd\x18\x03 \x01(\x0b\x32 .empatheia.dialogue.v1.EndOfTurnH\x00\x12\x35\n\tinterrupt\x18\x04 \x01(\x0b\x32 .empatheia.dialogue.v1.InterruptH\x00\x42\x06\n\x04part\"C\n\x10\x43onverseResponse\x12/\n\x05\x65vent\x18\x01 \x01(\x0b\x32 .empatheia.dialogue.v1.TurnEvent\"\x14\n\x12ListAvatarsRequest\"C\n\x13ListAvatarsResponse\x12,\n\x07\x61vatars\x18\x01 \x03(\x0b\x32\x1b.empatheia.avatar.v1.Avatar\"\x11\n\x0f\x44\x65scribeRequest\"P\n\x10\x44\x65scribeResponse\x12<\n\x0b\x64\x65scription\x18\x01 \x01(\x0b\x32\'.empatheia.common.v1.ServiceDescription\"\x0e\n\x0c\x43heckRequest\"C\n\rCheckResponse\x12\x32\n\x06status\x18\x01 \x01(\x0b\x32\".empatheia.common.v1.ServiceStatus2\xe5\x03\n\x0f\x44ialogueService\x12Z\n\x07Respond\x12%.empatheia.dialogue.v1.RespondRequest\x1a&.empatheia.dialogue.v1.RespondResponse0\x01\x12_\n\x08\x43onverse\x12&.empatheia.dialogue.v1.ConverseRequest\x1a\'.empatheia.dialogue.v1.ConverseResponse(\x01\x30\x01\x12\x64\n\x0bListAvatars\x12).empatheia.dialogue.v1.ListAvatarsRequest\x1a*.empatheia.dialogue.v1.ListAvatarsResponse\x12[\n\x08\x44\x65scribe\x12&.empatheia.dialogue.v1.DescribeRequest\x1a\'.empatheia.dialogue.v1.DescribeResponse\x12R\n\x05\x43heck\x12#.empatheia.dialogue.v1.CheckRequest\x1a$.empatheia.dialogue.v1.CheckResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$empatheia/dialogue/v1/dialogue.proto\x12\x15\x65mpatheia.dialogue.v1\x1a empatheia/avatar/v1/avatar.proto\x1a empatheia/common/v1/affect.proto\x1a!empatheia/common/v1/content.proto\x1a\"empatheia/common/v1/dialogue.proto\x1a\x1f\x65mpatheia/common/v1/media.proto\x1a empatheia/common/v1/safety.proto\x1a!empatheia/common/v1/service.proto\x1a\x1f\x65mpatheia/common/v1/style.proto\x1a(empatheia/perception/v1/perception.proto\x1a empatheia/speech/v1/speech.proto\"\xb5\x01\n\x0bTurnOptions\x12\x11\n\tavatar_id\x18\x01 \x01(\t\x12-\n\x07profile\x18\x02 \x01(\x0b\x32\x1c.empatheia.common.v1.Profile\x12\x0c\n\x04seed\x18\x03 \x01(\x03\x12\x17\n\x0f\x63onversation_id\x18\x04 \x01(\t\x12\x16\n\x0eresume_turn_id\x18\x05 \x01(\t\x12\x14\n\x0clife_began_s\x18\x06 \x01(\x01\x12\x0f\n\x07\x63ountry\x18\x07 \x01(\t\"K\n\tMediaFile\x12\x30\n\x06header\x18\x01 \x01(\x0b\x32 .empatheia.common.v1.MediaHeader\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"\xb5\x01\n\x0eRespondRequest\x12/\n\x07history\x18\x01 \x03(\x0b\x32\x1e.empatheia.common.v1.Utterance\x12\x0c\n\x04text\x18\x02 \x01(\t\x12/\n\x05media\x18\x03 \x03(\x0b\x32 .empatheia.dialogue.v1.MediaFile\x12\x33\n\x07options\x18\x04 \x01(\x0b\x32\".empatheia.dialogue.v1.TurnOptions\"\xf1\x06\n\tTurnEvent\x12\x35\n\x07started\x18\x01 \x01(\x0b\x32\".empatheia.dialogue.v1.TurnStartedH\x00\x12\x39\n\ntranscript\x18\x02 \x01(\x0b\x32#.empatheia.perception.v1.TranscriptH\x00\x12\x38\n\tperceived\x18\x03 \x01(\x0b\x32#.empatheia.perception.v1.PerceptionH\x00\x12:\n\x0cstep_started\x18\x04 \x01(\x0b\x32\".empatheia.dialogue.v1.StepStartedH\x00\x12\x30\n\x04step\x18\x05 \x01(\x0b\x32 .empatheia.dialogue.v1.ChainStepH\x00\x12\x30\n\x04text\x18\x06 \x01(\x0b\x32 .empatheia.dialogue.v1.TextDeltaH\x00\x12+\n\x05style\x18\x07 \x01(\x0b\x32\x1a.empatheia.common.v1.StyleH\x00\x12\x38\n\x0c\x61udio_header\x18\x08 \x01(\x0b\x32 .empatheia.speech.v1.AudioHeaderH\x00\x12\x30\n\x05\x61udio\x18\t \x01(\x0b\x32\x1f.empatheia.speech.v1.AudioChunkH\x00\x12\x35\n\x06spoken\x18\n \x01(\x0b\x32#.empatheia.common.v1.ContentSegmentH\x00\x12\x38\n\x0cvideo_header\x18\x0b \x01(\x0b\x32 .empatheia.common.v1.MediaHeaderH\x00\x12\x30\n\x05video\x18\x0c \x01(\x0b\x32\x1f.empatheia.common.v1.MediaChunkH\x00\x12\x36\n\x08\x64\x65graded\x18\r \x01(\x0b\x32\".empatheia.dialogue.v1.DegradationH\x00\x12-\n\x05reply\x18\x0e \x01(\x0b\x32\x1c.empatheia.dialogue.v1.ReplyH\x00\x12=\n\x0binterrupted\x18\x0f \x01(\x0b\x32&.empatheia.dialogue.v1.TurnInterruptedH\x00\x12-\n\x06safety\x18\x10 \x01(\x0b\x32\x1b.empatheia.common.v1.SafetyH\x00\x42\x07\n\x05\x65vent\"I\n\x0bTurnStarted\x12\x0f\n\x07turn_id\x18\x01 \x01(\t\x12\x10\n\x08trace_id\x18\x02 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x03 \x01(\t\"\x1b\n\x0bStepStarted\x12\x0c\n\x04name\x18\x01 \x01(\t\"\xe2\x02\n\tChainStep\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12/\n\x08\x65vidence\x18\x03 \x03(\x0b\x32\x1d.empatheia.common.v1.Evidence\x12\x12\n\nconfidence\x18\x04 \x01(\x01\x12\x37\n\x0c\x64istribution\x18\x05 \x01(\x0b\x32!.empatheia.common.v1.Distribution\x12-\n\x05model\x18\x06 \x01(\x0b\x32\x1e.empatheia.common.v1.ModelInfo\x12\x12\n\nelapsed_ms\x18\x07 \x01(\x01\x12\x10\n\x08\x61ttempts\x18\x08 \x01(\x05\x12\x10\n\x08\x61uthored\x18\t \x01(\x08\x12\x1a\n\x12\x64ropped_utterances\x18\n \x01(\x05\x12\x38\n\x0c\x61lternatives\x18\x0b \x03(\x0b\x32\".empatheia.dialogue.v1.Alternative\"/\n\x0b\x41lternative\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x12\n\nconfidence\x18\x02 \x01(\x01\"\x19\n\tTextDelta\x12\x0c\n\x04text\x18\x01 \x01(\t\"<\n\x0b\x44\x65gradation\x12\x0c\n\x04part\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07service\x18\x03 \x01(\t\"6\n\x0fTurnInterrupted\x12\x0f\n\x07heard_s\x18\x01 \x01(\x01\x12\x12\n\nheard_text\x18\x02 \x01(\t\"\xa7\x05\n\x05Reply\x12\x0f\n\x07turn_id\x18\x01 \x01(\t\x12\x10\n\x08trace_id\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x15\n\remotion_label\x18\x04 \x01(\t\x12\x15\n\remotion_class\x18\x05 \x01(\t\x12\x1a\n\x12\x65motion_confidence\x18\x06 \x01(\x01\x12?\n\x14\x65motion_distribution\x18\x07 \x01(\x0b\x32!.empatheia.common.v1.Distribution\x12/\n\x05\x63hain\x18\x08 \x03(\x0b\x32 .empatheia.dialogue.v1.ChainStep\x12)\n\x05style\x18\t \x01(\x0b\x32\x1a.empatheia.common.v1.Style\x12\x34\n\x08\x64\x65graded\x18\n \x03(\x0b\x32\".empatheia.dialogue.v1.Degradation\x12?\n\ntimings_ms\x18\x0b \x03(\x0b\x32+.empatheia.dialogue.v1.Reply.TimingsMsEntry\x12\x0c\n\x04seed\x18\x0c \x01(\x03\x12\x31\n\x06speech\x18\r \x01(\x0b\x32!.empatheia.dialogue.v1.SpeechFile\x12/\n\x05video\x18\x0e \x01(\x0b\x32 .empatheia.dialogue.v1.VideoFile\x12\x11\n\tavatar_id\x18\x0f \x01(\t\x12\x0f\n\x07notices\x18\x10 \x03(\t\x12\x1a\n\x12\x64ropped_utterances\x18\x11 \x01(\x05\x12+\n\x06safety\x18\x12 \x01(\x0b\x32\x1b.empatheia.common.v1.Safety\x1a\x30\n\x0eTimingsMsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"B\n\nSpeechFile\x12\x0b\n\x03uri\x18\x01 \x01(\t\x12\x13\n\x0bsample_rate\x18\x02 \x01(\x05\x12\x12\n\nduration_s\x18\x03 \x01(\x01\"X\n\tVideoFile\x12\x0b\n\x03uri\x18\x01 \x01(\t\x12\x0b\n\x03\x66ps\x18\x02 \x01(\x01\x12\r\n\x05width\x18\x03 \x01(\x05\x12\x0e\n\x06height\x18\x04 \x01(\x05\x12\x12\n\nduration_s\x18\x05 \x01(\x01\"B\n\x0fRespondResponse\x12/\n\x05\x65vent\x18\x01 \x01(\x0b\x32 .empatheia.dialogue.v1.TurnEvent\"q\n\tTurnStart\x12/\n\x07history\x18\x01 \x03(\x0b\x32\x1e.empatheia.common.v1.Utterance\x12\x33\n\x07options\x18\x02 \x01(\x0b\x32\".empatheia.dialogue.v1.TurnOptions\"\x19\n\tEndOfTurn\x12\x0c\n\x04text\x18\x01 \x01(\t\"\x1d\n\tInterrupt\x12\x10\n\x08played_s\x18\x01 \x01(\x01\"\xe5\x01\n\x0f\x43onverseRequest\x12\x31\n\x05start\x18\x01 \x01(\x0b\x32 .empatheia.dialogue.v1.TurnStartH\x00\x12/\n\x05media\x18\x02 \x01(\x0b\x32\x1e.empatheia.common.v1.MediaPartH\x00\x12/\n\x03\x65nd\x18\x03 \x01(\x0b\x32 .empatheia.dialogue.v1.EndOfTurnH\x00\x12\x35\n\tinterrupt\x18\x04 \x01(\x0b\x32 .empatheia.dialogue.v1.InterruptH\x00\x42\x06\n\x04part\"C\n\x10\x43onverseResponse\x12/\n\x05\x65vent\x18\x01 \x01(\x0b\x32 .empatheia.dialogue.v1.TurnEvent\"\x14\n\x12ListAvatarsRequest\"C\n\x13ListAvatarsResponse\x12,\n\x07\x61vatars\x18\x01 \x03(\x0b\x32\x1b.empatheia.avatar.v1.Avatar\"\x11\n\x0f\x44\x65scribeRequest\"P\n\x10\x44\x65scribeResponse\x12<\n\x0b\x64\x65scription\x18\x01 \x01(\x0b\x32\'.empatheia.common.v1.ServiceDescription\"\x0e\n\x0c\x43heckRequest\"C\n\rCheckResponse\x12\x32\n\x06status\x18\x01 \x01(\x0b\x32\".empatheia.common.v1.ServiceStatus2\xe5\x03\n\x0f\x44ialogueService\x12Z\n\x07Respond\x12%.empatheia.dialogue.v1.RespondRequest\x1a&.empatheia.dialogue.v1.RespondResponse0\x01\x12_\n\x08\x43onverse\x12&.empatheia.dialogue.v1.ConverseRequest\x1a\'.empatheia.dialogue.v1.ConverseResponse(\x01\x30\x01\x12\x64\n\x0bListAvatars\x12).empatheia.dialogue.v1.ListAvatarsRequest\x1a*.empatheia.dialogue.v1.ListAvatarsResponse\x12[\n\x08\x44\x65scribe\x12&.empatheia.dialogue.v1.DescribeRequest\x1a\'.empatheia.dialogue.v1.DescribeResponse\x12R\n\x05\x43heck\x12#.empatheia.dialogue.v1.CheckRequest\x1a$.empatheia.dialogue.v1.CheckResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,60 +43,60 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_REPLY_TIMINGSMSENTRY']._loaded_options = None
   _globals['_REPLY_TIMINGSMSENTRY']._serialized_options = b'8\001'
-  _globals['_TURNOPTIONS']._serialized_start=380
-  _globals['_TURNOPTIONS']._serialized_end=544
-  _globals['_MEDIAFILE']._serialized_start=546
-  _globals['_MEDIAFILE']._serialized_end=621
-  _globals['_RESPONDREQUEST']._serialized_start=624
-  _globals['_RESPONDREQUEST']._serialized_end=805
-  _globals['_TURNEVENT']._serialized_start=808
-  _globals['_TURNEVENT']._serialized_end=1642
-  _globals['_TURNSTARTED']._serialized_start=1644
-  _globals['_TURNSTARTED']._serialized_end=1717
-  _globals['_STEPSTARTED']._serialized_start=1719
-  _globals['_STEPSTARTED']._serialized_end=1746
-  _globals['_CHAINSTEP']._serialized_start=1749
-  _globals['_CHAINSTEP']._serialized_end=2103
-  _globals['_ALTERNATIVE']._serialized_start=2105
-  _globals['_ALTERNATIVE']._serialized_end=2152
-  _globals['_TEXTDELTA']._serialized_start=2154
-  _globals['_TEXTDELTA']._serialized_end=2179
-  _globals['_DEGRADATION']._serialized_start=2181
-  _globals['_DEGRADATION']._serialized_end=2241
-  _globals['_TURNINTERRUPTED']._serialized_start=2243
-  _globals['_TURNINTERRUPTED']._serialized_end=2297
-  _globals['_REPLY']._serialized_start=2300
-  _globals['_REPLY']._serialized_end=2934
-  _globals['_REPLY_TIMINGSMSENTRY']._serialized_start=2886
-  _globals['_REPLY_TIMINGSMSENTRY']._serialized_end=2934
-  _globals['_SPEECHFILE']._serialized_start=2936
-  _globals['_SPEECHFILE']._serialized_end=3002
-  _globals['_VIDEOFILE']._serialized_start=3004
-  _globals['_VIDEOFILE']._serialized_end=3092
-  _globals['_RESPONDRESPONSE']._serialized_start=3094
-  _globals['_RESPONDRESPONSE']._serialized_end=3160
-  _globals['_TURNSTART']._serialized_start=3162
-  _globals['_TURNSTART']._serialized_end=3275
-  _globals['_ENDOFTURN']._serialized_start=3277
-  _globals['_ENDOFTURN']._serialized_end=3302
-  _globals['_INTERRUPT']._serialized_start=3304
-  _globals['_INTERRUPT']._serialized_end=3333
-  _globals['_CONVERSEREQUEST']._serialized_start=3336
-  _globals['_CONVERSEREQUEST']._serialized_end=3565
-  _globals['_CONVERSERESPONSE']._serialized_start=3567
-  _globals['_CONVERSERESPONSE']._serialized_end=3634
-  _globals['_LISTAVATARSREQUEST']._serialized_start=3636
-  _globals['_LISTAVATARSREQUEST']._serialized_end=3656
-  _globals['_LISTAVATARSRESPONSE']._serialized_start=3658
-  _globals['_LISTAVATARSRESPONSE']._serialized_end=3725
-  _globals['_DESCRIBEREQUEST']._serialized_start=3727
-  _globals['_DESCRIBEREQUEST']._serialized_end=3744
-  _globals['_DESCRIBERESPONSE']._serialized_start=3746
-  _globals['_DESCRIBERESPONSE']._serialized_end=3826
-  _globals['_CHECKREQUEST']._serialized_start=3828
-  _globals['_CHECKREQUEST']._serialized_end=3842
-  _globals['_CHECKRESPONSE']._serialized_start=3844
-  _globals['_CHECKRESPONSE']._serialized_end=3911
-  _globals['_DIALOGUESERVICE']._serialized_start=3914
-  _globals['_DIALOGUESERVICE']._serialized_end=4399
+  _globals['_TURNOPTIONS']._serialized_start=414
+  _globals['_TURNOPTIONS']._serialized_end=595
+  _globals['_MEDIAFILE']._serialized_start=597
+  _globals['_MEDIAFILE']._serialized_end=672
+  _globals['_RESPONDREQUEST']._serialized_start=675
+  _globals['_RESPONDREQUEST']._serialized_end=856
+  _globals['_TURNEVENT']._serialized_start=859
+  _globals['_TURNEVENT']._serialized_end=1740
+  _globals['_TURNSTARTED']._serialized_start=1742
+  _globals['_TURNSTARTED']._serialized_end=1815
+  _globals['_STEPSTARTED']._serialized_start=1817
+  _globals['_STEPSTARTED']._serialized_end=1844
+  _globals['_CHAINSTEP']._serialized_start=1847
+  _globals['_CHAINSTEP']._serialized_end=2201
+  _globals['_ALTERNATIVE']._serialized_start=2203
+  _globals['_ALTERNATIVE']._serialized_end=2250
+  _globals['_TEXTDELTA']._serialized_start=2252
+  _globals['_TEXTDELTA']._serialized_end=2277
+  _globals['_DEGRADATION']._serialized_start=2279
+  _globals['_DEGRADATION']._serialized_end=2339
+  _globals['_TURNINTERRUPTED']._serialized_start=2341
+  _globals['_TURNINTERRUPTED']._serialized_end=2395
+  _globals['_REPLY']._serialized_start=2398
+  _globals['_REPLY']._serialized_end=3077
+  _globals['_REPLY_TIMINGSMSENTRY']._serialized_start=3029
+  _globals['_REPLY_TIMINGSMSENTRY']._serialized_end=3077
+  _globals['_SPEECHFILE']._serialized_start=3079
+  _globals['_SPEECHFILE']._serialized_end=3145
+  _globals['_VIDEOFILE']._serialized_start=3147
+  _globals['_VIDEOFILE']._serialized_end=3235
+  _globals['_RESPONDRESPONSE']._serialized_start=3237
+  _globals['_RESPONDRESPONSE']._serialized_end=3303
+  _globals['_TURNSTART']._serialized_start=3305
+  _globals['_TURNSTART']._serialized_end=3418
+  _globals['_ENDOFTURN']._serialized_start=3420
+  _globals['_ENDOFTURN']._serialized_end=3445
+  _globals['_INTERRUPT']._serialized_start=3447
+  _globals['_INTERRUPT']._serialized_end=3476
+  _globals['_CONVERSEREQUEST']._serialized_start=3479
+  _globals['_CONVERSEREQUEST']._serialized_end=3708
+  _globals['_CONVERSERESPONSE']._serialized_start=3710
+  _globals['_CONVERSERESPONSE']._serialized_end=3777
+  _globals['_LISTAVATARSREQUEST']._serialized_start=3779
+  _globals['_LISTAVATARSREQUEST']._serialized_end=3799
+  _globals['_LISTAVATARSRESPONSE']._serialized_start=3801
+  _globals['_LISTAVATARSRESPONSE']._serialized_end=3868
+  _globals['_DESCRIBEREQUEST']._serialized_start=3870
+  _globals['_DESCRIBEREQUEST']._serialized_end=3887
+  _globals['_DESCRIBERESPONSE']._serialized_start=3889
+  _globals['_DESCRIBERESPONSE']._serialized_end=3969
+  _globals['_CHECKREQUEST']._serialized_start=3971
+  _globals['_CHECKREQUEST']._serialized_end=3985
+  _globals['_CHECKRESPONSE']._serialized_start=3987
+  _globals['_CHECKRESPONSE']._serialized_end=4054
+  _globals['_DIALOGUESERVICE']._serialized_start=4057
+  _globals['_DIALOGUESERVICE']._serialized_end=4542
 # @@protoc_insertion_point(module_scope)

@@ -3,6 +3,7 @@ from empatheia.common.v1 import affect_pb2 as _affect_pb2
 from empatheia.common.v1 import content_pb2 as _content_pb2
 from empatheia.common.v1 import dialogue_pb2 as _dialogue_pb2
 from empatheia.common.v1 import media_pb2 as _media_pb2
+from empatheia.common.v1 import safety_pb2 as _safety_pb2
 from empatheia.common.v1 import service_pb2 as _service_pb2
 from empatheia.common.v1 import style_pb2 as _style_pb2
 from empatheia.perception.v1 import perception_pb2 as _perception_pb2
@@ -16,20 +17,22 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class TurnOptions(_message.Message):
-    __slots__ = ("avatar_id", "profile", "seed", "conversation_id", "resume_turn_id", "life_began_s")
+    __slots__ = ("avatar_id", "profile", "seed", "conversation_id", "resume_turn_id", "life_began_s", "country")
     AVATAR_ID_FIELD_NUMBER: _ClassVar[int]
     PROFILE_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
     RESUME_TURN_ID_FIELD_NUMBER: _ClassVar[int]
     LIFE_BEGAN_S_FIELD_NUMBER: _ClassVar[int]
+    COUNTRY_FIELD_NUMBER: _ClassVar[int]
     avatar_id: str
     profile: _dialogue_pb2.Profile
     seed: int
     conversation_id: str
     resume_turn_id: str
     life_began_s: float
-    def __init__(self, avatar_id: _Optional[str] = ..., profile: _Optional[_Union[_dialogue_pb2.Profile, _Mapping]] = ..., seed: _Optional[int] = ..., conversation_id: _Optional[str] = ..., resume_turn_id: _Optional[str] = ..., life_began_s: _Optional[float] = ...) -> None: ...
+    country: str
+    def __init__(self, avatar_id: _Optional[str] = ..., profile: _Optional[_Union[_dialogue_pb2.Profile, _Mapping]] = ..., seed: _Optional[int] = ..., conversation_id: _Optional[str] = ..., resume_turn_id: _Optional[str] = ..., life_began_s: _Optional[float] = ..., country: _Optional[str] = ...) -> None: ...
 
 class MediaFile(_message.Message):
     __slots__ = ("header", "data")
@@ -52,7 +55,7 @@ class RespondRequest(_message.Message):
     def __init__(self, history: _Optional[_Iterable[_Union[_dialogue_pb2.Utterance, _Mapping]]] = ..., text: _Optional[str] = ..., media: _Optional[_Iterable[_Union[MediaFile, _Mapping]]] = ..., options: _Optional[_Union[TurnOptions, _Mapping]] = ...) -> None: ...
 
 class TurnEvent(_message.Message):
-    __slots__ = ("started", "transcript", "perceived", "step_started", "step", "text", "style", "audio_header", "audio", "spoken", "video_header", "video", "degraded", "reply", "interrupted")
+    __slots__ = ("started", "transcript", "perceived", "step_started", "step", "text", "style", "audio_header", "audio", "spoken", "video_header", "video", "degraded", "reply", "interrupted", "safety")
     STARTED_FIELD_NUMBER: _ClassVar[int]
     TRANSCRIPT_FIELD_NUMBER: _ClassVar[int]
     PERCEIVED_FIELD_NUMBER: _ClassVar[int]
@@ -68,6 +71,7 @@ class TurnEvent(_message.Message):
     DEGRADED_FIELD_NUMBER: _ClassVar[int]
     REPLY_FIELD_NUMBER: _ClassVar[int]
     INTERRUPTED_FIELD_NUMBER: _ClassVar[int]
+    SAFETY_FIELD_NUMBER: _ClassVar[int]
     started: TurnStarted
     transcript: _perception_pb2.Transcript
     perceived: _perception_pb2.Perception
@@ -83,7 +87,8 @@ class TurnEvent(_message.Message):
     degraded: Degradation
     reply: Reply
     interrupted: TurnInterrupted
-    def __init__(self, started: _Optional[_Union[TurnStarted, _Mapping]] = ..., transcript: _Optional[_Union[_perception_pb2.Transcript, _Mapping]] = ..., perceived: _Optional[_Union[_perception_pb2.Perception, _Mapping]] = ..., step_started: _Optional[_Union[StepStarted, _Mapping]] = ..., step: _Optional[_Union[ChainStep, _Mapping]] = ..., text: _Optional[_Union[TextDelta, _Mapping]] = ..., style: _Optional[_Union[_style_pb2.Style, _Mapping]] = ..., audio_header: _Optional[_Union[_speech_pb2.AudioHeader, _Mapping]] = ..., audio: _Optional[_Union[_speech_pb2.AudioChunk, _Mapping]] = ..., spoken: _Optional[_Union[_content_pb2.ContentSegment, _Mapping]] = ..., video_header: _Optional[_Union[_media_pb2.MediaHeader, _Mapping]] = ..., video: _Optional[_Union[_media_pb2.MediaChunk, _Mapping]] = ..., degraded: _Optional[_Union[Degradation, _Mapping]] = ..., reply: _Optional[_Union[Reply, _Mapping]] = ..., interrupted: _Optional[_Union[TurnInterrupted, _Mapping]] = ...) -> None: ...
+    safety: _safety_pb2.Safety
+    def __init__(self, started: _Optional[_Union[TurnStarted, _Mapping]] = ..., transcript: _Optional[_Union[_perception_pb2.Transcript, _Mapping]] = ..., perceived: _Optional[_Union[_perception_pb2.Perception, _Mapping]] = ..., step_started: _Optional[_Union[StepStarted, _Mapping]] = ..., step: _Optional[_Union[ChainStep, _Mapping]] = ..., text: _Optional[_Union[TextDelta, _Mapping]] = ..., style: _Optional[_Union[_style_pb2.Style, _Mapping]] = ..., audio_header: _Optional[_Union[_speech_pb2.AudioHeader, _Mapping]] = ..., audio: _Optional[_Union[_speech_pb2.AudioChunk, _Mapping]] = ..., spoken: _Optional[_Union[_content_pb2.ContentSegment, _Mapping]] = ..., video_header: _Optional[_Union[_media_pb2.MediaHeader, _Mapping]] = ..., video: _Optional[_Union[_media_pb2.MediaChunk, _Mapping]] = ..., degraded: _Optional[_Union[Degradation, _Mapping]] = ..., reply: _Optional[_Union[Reply, _Mapping]] = ..., interrupted: _Optional[_Union[TurnInterrupted, _Mapping]] = ..., safety: _Optional[_Union[_safety_pb2.Safety, _Mapping]] = ...) -> None: ...
 
 class TurnStarted(_message.Message):
     __slots__ = ("turn_id", "trace_id", "conversation_id")
@@ -160,7 +165,7 @@ class TurnInterrupted(_message.Message):
     def __init__(self, heard_s: _Optional[float] = ..., heard_text: _Optional[str] = ...) -> None: ...
 
 class Reply(_message.Message):
-    __slots__ = ("turn_id", "trace_id", "text", "emotion_label", "emotion_class", "emotion_confidence", "emotion_distribution", "chain", "style", "degraded", "timings_ms", "seed", "speech", "video", "avatar_id", "notices", "dropped_utterances")
+    __slots__ = ("turn_id", "trace_id", "text", "emotion_label", "emotion_class", "emotion_confidence", "emotion_distribution", "chain", "style", "degraded", "timings_ms", "seed", "speech", "video", "avatar_id", "notices", "dropped_utterances", "safety")
     class TimingsMsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -185,6 +190,7 @@ class Reply(_message.Message):
     AVATAR_ID_FIELD_NUMBER: _ClassVar[int]
     NOTICES_FIELD_NUMBER: _ClassVar[int]
     DROPPED_UTTERANCES_FIELD_NUMBER: _ClassVar[int]
+    SAFETY_FIELD_NUMBER: _ClassVar[int]
     turn_id: str
     trace_id: str
     text: str
@@ -202,7 +208,8 @@ class Reply(_message.Message):
     avatar_id: str
     notices: _containers.RepeatedScalarFieldContainer[str]
     dropped_utterances: int
-    def __init__(self, turn_id: _Optional[str] = ..., trace_id: _Optional[str] = ..., text: _Optional[str] = ..., emotion_label: _Optional[str] = ..., emotion_class: _Optional[str] = ..., emotion_confidence: _Optional[float] = ..., emotion_distribution: _Optional[_Union[_affect_pb2.Distribution, _Mapping]] = ..., chain: _Optional[_Iterable[_Union[ChainStep, _Mapping]]] = ..., style: _Optional[_Union[_style_pb2.Style, _Mapping]] = ..., degraded: _Optional[_Iterable[_Union[Degradation, _Mapping]]] = ..., timings_ms: _Optional[_Mapping[str, float]] = ..., seed: _Optional[int] = ..., speech: _Optional[_Union[SpeechFile, _Mapping]] = ..., video: _Optional[_Union[VideoFile, _Mapping]] = ..., avatar_id: _Optional[str] = ..., notices: _Optional[_Iterable[str]] = ..., dropped_utterances: _Optional[int] = ...) -> None: ...
+    safety: _safety_pb2.Safety
+    def __init__(self, turn_id: _Optional[str] = ..., trace_id: _Optional[str] = ..., text: _Optional[str] = ..., emotion_label: _Optional[str] = ..., emotion_class: _Optional[str] = ..., emotion_confidence: _Optional[float] = ..., emotion_distribution: _Optional[_Union[_affect_pb2.Distribution, _Mapping]] = ..., chain: _Optional[_Iterable[_Union[ChainStep, _Mapping]]] = ..., style: _Optional[_Union[_style_pb2.Style, _Mapping]] = ..., degraded: _Optional[_Iterable[_Union[Degradation, _Mapping]]] = ..., timings_ms: _Optional[_Mapping[str, float]] = ..., seed: _Optional[int] = ..., speech: _Optional[_Union[SpeechFile, _Mapping]] = ..., video: _Optional[_Union[VideoFile, _Mapping]] = ..., avatar_id: _Optional[str] = ..., notices: _Optional[_Iterable[str]] = ..., dropped_utterances: _Optional[int] = ..., safety: _Optional[_Union[_safety_pb2.Safety, _Mapping]] = ...) -> None: ...
 
 class SpeechFile(_message.Message):
     __slots__ = ("uri", "sample_rate", "duration_s")

@@ -29,7 +29,7 @@ from empatheia.common.v1 import style_pb2 as empatheia_dot_common_dot_v1_dot_sty
 from empatheia.common.v1 import tensor_pb2 as empatheia_dot_common_dot_v1_dot_tensor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,empatheia/disentangler/v1/disentangler.proto\x12\x19\x65mpatheia.disentangler.v1\x1a empatheia/common/v1/affect.proto\x1a\"empatheia/common/v1/dialogue.proto\x1a!empatheia/common/v1/service.proto\x1a\x1f\x65mpatheia/common/v1/style.proto\x1a empatheia/common/v1/tensor.proto\"\xd4\x01\n\x12\x44isentangleRequest\x12+\n\x06\x61\x66\x66\x65\x63t\x18\x01 \x01(\x0b\x32\x1b.empatheia.common.v1.Affect\x12-\n\x07profile\x18\x02 \x01(\x0b\x32\x1c.empatheia.common.v1.Profile\x12,\n\x07signals\x18\x03 \x03(\x0b\x32\x1b.empatheia.common.v1.Tensor\x12\x18\n\x10\x65motion_override\x18\x04 \x01(\t\x12\x1a\n\x12intensity_override\x18\x05 \x01(\x01\"\xd7\x02\n\x13\x44isentangleResponse\x12)\n\x05style\x18\x01 \x01(\x0b\x32\x1a.empatheia.common.v1.Style\x12\x32\n\x07\x65motion\x18\x02 \x01(\x0b\x32!.empatheia.common.v1.Distribution\x12L\n\x07profile\x18\x03 \x03(\x0b\x32;.empatheia.disentangler.v1.DisentangleResponse.ProfileEntry\x12\x11\n\trationale\x18\x04 \x01(\t\x12-\n\x05model\x18\x05 \x01(\x0b\x32\x1e.empatheia.common.v1.ModelInfo\x1aQ\n\x0cProfileEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x30\n\x05value\x18\x02 \x01(\x0b\x32!.empatheia.common.v1.Distribution:\x02\x38\x01\"\x11\n\x0f\x44\x65scribeRequest\"P\n\x10\x44\x65scribeResponse\x12<\n\x0b\x64\x65scription\x18\x01 \x01(\x0b\x32\'.empatheia.common.v1.ServiceDescription\"\x0e\n\x0c\x43heckRequest\"C\n\rCheckResponse\x12\x32\n\x06status\x18\x01 \x01(\x0b\x32\".empatheia.common.v1.ServiceStatus2\xc4\x02\n\x13\x44isentanglerService\x12l\n\x0b\x44isentangle\x12-.empatheia.disentangler.v1.DisentangleRequest\x1a..empatheia.disentangler.v1.DisentangleResponse\x12\x63\n\x08\x44\x65scribe\x12*.empatheia.disentangler.v1.DescribeRequest\x1a+.empatheia.disentangler.v1.DescribeResponse\x12Z\n\x05\x43heck\x12\'.empatheia.disentangler.v1.CheckRequest\x1a(.empatheia.disentangler.v1.CheckResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,empatheia/disentangler/v1/disentangler.proto\x12\x19\x65mpatheia.disentangler.v1\x1a empatheia/common/v1/affect.proto\x1a\"empatheia/common/v1/dialogue.proto\x1a!empatheia/common/v1/service.proto\x1a\x1f\x65mpatheia/common/v1/style.proto\x1a empatheia/common/v1/tensor.proto\"\xe3\x01\n\x12\x44isentangleRequest\x12+\n\x06\x61\x66\x66\x65\x63t\x18\x01 \x01(\x0b\x32\x1b.empatheia.common.v1.Affect\x12-\n\x07profile\x18\x02 \x01(\x0b\x32\x1c.empatheia.common.v1.Profile\x12,\n\x07signals\x18\x03 \x03(\x0b\x32\x1b.empatheia.common.v1.Tensor\x12\x18\n\x10\x65motion_override\x18\x04 \x01(\t\x12\x1a\n\x12intensity_override\x18\x05 \x01(\x01\x12\r\n\x05grave\x18\x06 \x01(\x08\"\xd7\x02\n\x13\x44isentangleResponse\x12)\n\x05style\x18\x01 \x01(\x0b\x32\x1a.empatheia.common.v1.Style\x12\x32\n\x07\x65motion\x18\x02 \x01(\x0b\x32!.empatheia.common.v1.Distribution\x12L\n\x07profile\x18\x03 \x03(\x0b\x32;.empatheia.disentangler.v1.DisentangleResponse.ProfileEntry\x12\x11\n\trationale\x18\x04 \x01(\t\x12-\n\x05model\x18\x05 \x01(\x0b\x32\x1e.empatheia.common.v1.ModelInfo\x1aQ\n\x0cProfileEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x30\n\x05value\x18\x02 \x01(\x0b\x32!.empatheia.common.v1.Distribution:\x02\x38\x01\"\x11\n\x0f\x44\x65scribeRequest\"P\n\x10\x44\x65scribeResponse\x12<\n\x0b\x64\x65scription\x18\x01 \x01(\x0b\x32\'.empatheia.common.v1.ServiceDescription\"\x0e\n\x0c\x43heckRequest\"C\n\rCheckResponse\x12\x32\n\x06status\x18\x01 \x01(\x0b\x32\".empatheia.common.v1.ServiceStatus2\xc4\x02\n\x13\x44isentanglerService\x12l\n\x0b\x44isentangle\x12-.empatheia.disentangler.v1.DisentangleRequest\x1a..empatheia.disentangler.v1.DisentangleResponse\x12\x63\n\x08\x44\x65scribe\x12*.empatheia.disentangler.v1.DescribeRequest\x1a+.empatheia.disentangler.v1.DescribeResponse\x12Z\n\x05\x43heck\x12\'.empatheia.disentangler.v1.CheckRequest\x1a(.empatheia.disentangler.v1.CheckResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,19 +39,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DISENTANGLERESPONSE_PROFILEENTRY']._loaded_options = None
   _globals['_DISENTANGLERESPONSE_PROFILEENTRY']._serialized_options = b'8\001'
   _globals['_DISENTANGLEREQUEST']._serialized_start=248
-  _globals['_DISENTANGLEREQUEST']._serialized_end=460
-  _globals['_DISENTANGLERESPONSE']._serialized_start=463
-  _globals['_DISENTANGLERESPONSE']._serialized_end=806
-  _globals['_DISENTANGLERESPONSE_PROFILEENTRY']._serialized_start=725
-  _globals['_DISENTANGLERESPONSE_PROFILEENTRY']._serialized_end=806
-  _globals['_DESCRIBEREQUEST']._serialized_start=808
-  _globals['_DESCRIBEREQUEST']._serialized_end=825
-  _globals['_DESCRIBERESPONSE']._serialized_start=827
-  _globals['_DESCRIBERESPONSE']._serialized_end=907
-  _globals['_CHECKREQUEST']._serialized_start=909
-  _globals['_CHECKREQUEST']._serialized_end=923
-  _globals['_CHECKRESPONSE']._serialized_start=925
-  _globals['_CHECKRESPONSE']._serialized_end=992
-  _globals['_DISENTANGLERSERVICE']._serialized_start=995
-  _globals['_DISENTANGLERSERVICE']._serialized_end=1319
+  _globals['_DISENTANGLEREQUEST']._serialized_end=475
+  _globals['_DISENTANGLERESPONSE']._serialized_start=478
+  _globals['_DISENTANGLERESPONSE']._serialized_end=821
+  _globals['_DISENTANGLERESPONSE_PROFILEENTRY']._serialized_start=740
+  _globals['_DISENTANGLERESPONSE_PROFILEENTRY']._serialized_end=821
+  _globals['_DESCRIBEREQUEST']._serialized_start=823
+  _globals['_DESCRIBEREQUEST']._serialized_end=840
+  _globals['_DESCRIBERESPONSE']._serialized_start=842
+  _globals['_DESCRIBERESPONSE']._serialized_end=922
+  _globals['_CHECKREQUEST']._serialized_start=924
+  _globals['_CHECKREQUEST']._serialized_end=938
+  _globals['_CHECKRESPONSE']._serialized_start=940
+  _globals['_CHECKRESPONSE']._serialized_end=1007
+  _globals['_DISENTANGLERSERVICE']._serialized_start=1010
+  _globals['_DISENTANGLERSERVICE']._serialized_end=1334
 # @@protoc_insertion_point(module_scope)

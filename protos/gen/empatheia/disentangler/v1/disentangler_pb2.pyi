@@ -12,18 +12,20 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class DisentangleRequest(_message.Message):
-    __slots__ = ("affect", "profile", "signals", "emotion_override", "intensity_override")
+    __slots__ = ("affect", "profile", "signals", "emotion_override", "intensity_override", "grave")
     AFFECT_FIELD_NUMBER: _ClassVar[int]
     PROFILE_FIELD_NUMBER: _ClassVar[int]
     SIGNALS_FIELD_NUMBER: _ClassVar[int]
     EMOTION_OVERRIDE_FIELD_NUMBER: _ClassVar[int]
     INTENSITY_OVERRIDE_FIELD_NUMBER: _ClassVar[int]
+    GRAVE_FIELD_NUMBER: _ClassVar[int]
     affect: _affect_pb2.Affect
     profile: _dialogue_pb2.Profile
     signals: _containers.RepeatedCompositeFieldContainer[_tensor_pb2.Tensor]
     emotion_override: str
     intensity_override: float
-    def __init__(self, affect: _Optional[_Union[_affect_pb2.Affect, _Mapping]] = ..., profile: _Optional[_Union[_dialogue_pb2.Profile, _Mapping]] = ..., signals: _Optional[_Iterable[_Union[_tensor_pb2.Tensor, _Mapping]]] = ..., emotion_override: _Optional[str] = ..., intensity_override: _Optional[float] = ...) -> None: ...
+    grave: bool
+    def __init__(self, affect: _Optional[_Union[_affect_pb2.Affect, _Mapping]] = ..., profile: _Optional[_Union[_dialogue_pb2.Profile, _Mapping]] = ..., signals: _Optional[_Iterable[_Union[_tensor_pb2.Tensor, _Mapping]]] = ..., emotion_override: _Optional[str] = ..., intensity_override: _Optional[float] = ..., grave: _Optional[bool] = ...) -> None: ...
 
 class DisentangleResponse(_message.Message):
     __slots__ = ("style", "emotion", "profile", "rationale", "model")

@@ -1,0 +1,23 @@
+"""In which language a person in danger is answered."""
+
+from functools import cache
+
+from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+LANGUAGES = ("en", "es", "fr", "de", "pt", "it", "pl", "tr", "ar", "hi", "zh")
+"""Languages in which replies were written, ISO 639-1."""
+_SURE = 0.7
+"""Probability from which a language other than English is believed: short texts say little of theirs."""
+
+
+def language_of(text: str) -> str:
+    """The likeliest of `LANGUAGES`; English unless another one is plain."""
+    language, probability = _identifier().classify(text)
+    return str(language) if probability >= _SURE else "en"
+
+
+@cache
+def _identifier() -> LanguageIdentifier:
+    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    identifier.set_languages(list(LANGUAGES))
+    return identifier

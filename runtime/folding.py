@@ -1,0 +1,67 @@
+"""Folds what people type to one plain form, so that no look-alike letter hides a word."""
+
+import re
+import unicodedata
+
+_APOSTROPHES = dict.fromkeys(map(ord, "’‘ʼʹʻ`´＇′‛"), "'")
+_LETTERS = str.maketrans(
+    {"ł": "l", "ı": "i", "ø": "o", "đ": "d", "ß": "ss", "æ": "ae", "œ": "oe", "ð": "d", "þ": "th"}
+    | {"ـ": "", "أ": "ا", "إ": "ا", "آ": "ا", "ى": "ي", "ة": "ه"}
+)
+_LOOK_ALIKES = str.maketrans("авеіјкмнорсѕтухԁɡαβεικνορτυχ", "abeijkmhopcstyxdgabeiknoptux")
+"""Cyrillic and Greek letters that look like Latin ones, for words that hold both."""
+_LEET = str.maketrans("0134578@$!|", "oieastbasii")
+_WORD = re.compile(r"[^\s.,;:?\"()\[\]…]+")
+_SPELT = re.compile(r"(?<!\w)(?:[^\W\d_][\s.\-_*]+){2,}[^\W\d_](?!\w)")
+_RUN = re.compile(r"([^\W\d_])\1{2,}")
+_SPACES = re.compile(r"\s+")
+_DISGUISED = re.compile(r"[a-z][0134578@$!|]+(?=[a-z])|^[0134578@$]+[a-z]{2,}")
+_COUNTED = re.compile(r"\d+[a-z]{1,3}\b")
+"""A number with its unit ("20mg", "5pm"), an age ("15f")."""
+_STRIPPED = ("LATIN", "GREEK", "CYRILLIC", "ARABIC")
+"""Scripts whose marks are ornament here; elsewhere (Devanagari) they are vowels."""
+
+
+def fold(text: str) -> str:
+    """Folds a text: lower case, plain letters, straight apostrophes, single spaces.
+
+    Full-width and mathematical letters become plain ones, accents and invisible signs go, so do look-alikes
+    from other alphabets inside a Latin word, digits that stand for letters ("k1ll"), and letters that are
+    drawn out ("killll") or set apart ("k i l l"). Folding twice changes nothing more.
+    """
+    text = unicodedata.normalize("NFKC", text.translate(_APOSTROPHES))
+    text = "".join(sign for sign in text if unicodedata.category(sign) != "Cf")
+    text = _plain(text.lower()).translate(_LETTERS)
+    text = _WORD.sub(lambda match: _latin(match.group()), text)
+    text = _RUN.sub(r"\1\1", text)
+    text = _SPELT.sub(lambda match: _joined(match.group()), text)
+    return _SPACES.sub(" ", text).strip()
+
+
+def _plain(text: str) -> str:
+    """Without accents, in the scripts where they are ornament."""
+    kept = []
+    base = ""
+    for sign in unicodedata.normalize("NFD", text):
+        if unicodedata.category(sign) != "Mn":
+            base = unicodedata.name(sign, "")
+        elif base.startswith(_STRIPPED):
+            continue
+        kept.append(sign)
+    return unicodedata.normalize("NFC", "".join(kept))
+
+
+def _latin(word: str) -> str:
+    """A word of mixed letters and digits as the Latin word that it looks like."""
+    if not any("a" <= sign <= "z" for sign in word):
+        return word
+    word = word.translate(_LOOK_ALIKES)
+    inside = word.rstrip("!|")
+    if _DISGUISED.search(inside) and not _COUNTED.match(inside):
+        return inside.translate(_LEET) + word[len(inside) :]
+    return word
+
+
+def _joined(spelt: str) -> str:
+    """Letters set apart, together; a gap of two signs or more ends a word."""
+    return " ".join(re.sub(r"[\W_]+", "", part) for part in re.split(r"[\s.\-_*]{2,}", spelt))

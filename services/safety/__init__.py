@@ -1,0 +1,1 @@
+"""Sees whether somebody is in danger, from what a person says."""

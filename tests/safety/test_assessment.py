@@ -1,0 +1,155 @@
+"""What classifier and net together conclude, and what is done where one of them is missing."""
+
+from pathlib import Path
+
+import pytest
+
+from agents.safety.assessment import NET_CONFIDENCE, AssessmentData, assess, help_for
+from agents.step import UtteranceData
+from runtime.clients.in_process import InProcessTransport
+from runtime.clients.transport import CallKey
+from runtime.errors import InvalidInput
+from runtime.help_lines import countries, country_of
+from runtime.safety import DANGERS
+from runtime.settings import Settings
+from tests.fakes import FakeSafety, broken
+
+VEILED = "I have given the dog away for good."
+
+
+class Case:
+    """A scripted classifier behind a transport."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.safety = FakeSafety(settings)
+        self.transport = InProcessTransport({"safety": self.safety})
+
+    async def of(self, *turns: str, country: str = "") -> AssessmentData:
+        dialogue = [
+            UtteranceData(role="listener" if place % 2 else "speaker", text=text)
+            for place, text in enumerate(turns)
+        ]
+        return await assess(self.transport, CallKey("0" * 32, "assess"), dialogue, country)
+
+
+@pytest.fixture
+async def case(settings: Settings):
+    made = Case(settings)
+    await made.transport.start()
+    yield made
+    await made.transport.stop()
+
+
+async def test_what_the_classifier_sees_counts(case: Case) -> None:
+    case.safety.kinds = {VEILED: "self_harm"}
+    found = (await case.of(VEILED)).danger
+    assert found
+    assert (found.kind, found.stage, found.seen_by) == ("self_harm", "first", "classifier")
+    assert found.confidence == pytest.approx(0.9)
+
+
+async def test_the_net_catches_what_the_classifier_lets_through(case: Case) -> None:
+    found = (await case.of("I want to end my life")).danger
+    assert found
+    assert (found.kind, found.seen_by, found.confidence) == ("self_harm", "net", NET_CONFIDENCE)
+
+
+async def test_small_talk_is_none(case: Case) -> None:
+    assessment = await case.of("The tomatoes are ripe.")
+    assert assessment.danger is None
+    assert assessment.model
+    assert not assessment.unreachable
+
+
+async def test_in_doubt_the_person_is_asked(case: Case) -> None:
+    case.safety.kinds = {"I can't do this.": "self_harm"}
+    case.safety.shares = {"I can't do this.": 0.4}
+    found = (await case.of("I can't do this.")).danger
+    assert found
+    assert found.stage == "doubt"
+
+
+async def test_without_the_classifier_the_net_decides_and_says_so(case: Case) -> None:
+    case.safety.failures = [broken("safety")] * 8
+    assessment = await case.of("My boyfriend hit me.", "Are you safe now?", "lol forget it")
+    assert assessment.danger
+    assert (assessment.danger.kind, assessment.danger.stage) == ("harm_from_others", "taken_back")
+    assert assessment.model is None
+    assert "down" in assessment.unreachable
+
+
+async def test_a_disclosure_is_remembered_for_two_messages(case: Case) -> None:
+    talk = ["I want to end my life", "Thank you for telling me. Tonight?", "Yes, tonight."]
+    case.safety.stages = {"Yes, tonight.": "ongoing", "Nice weather.": "ongoing"}
+    found = (await case.of(*talk)).danger
+    assert found
+    assert (found.kind, found.stage, found.seen_by) == ("self_harm", "ongoing", "history")
+    found = (await case.of(*talk, "Who is with you?", "Nice weather.")).danger
+    assert found
+    assert found.seen_by == "history"
+    third = await case.of(*talk, "Who is with you?", "Nice weather.", "It is.", "What shall I cook?")
+    assert third.danger is None
+
+
+async def test_a_second_disclosure_is_no_first(case: Case) -> None:
+    case.safety.stages = {"I'm going to kill myself.": "first"}
+    found = (await case.of("I want to end my life", "Are you alone?", "I'm going to kill myself.")).danger
+    assert found
+    assert found.stage != "first"
+    assert found.seen_by == "net"
+
+
+async def test_help_is_that_of_the_country(case: Case) -> None:
+    found = (await case.of("I want to end my life", country="gb")).danger
+    assert found
+    assert found.country == "gb"
+    assert found.help[0].category == "suicide"
+    assert all(line.number for line in found.help)
+    found = (await case.of("I want to end my life", country="ZZ")).danger
+    assert found
+    assert found.country == ""
+    assert not any(line.number for line in found.help)
+
+
+@pytest.mark.parametrize("kind", DANGERS)
+def test_every_danger_has_help_everywhere(kind: str) -> None:
+    for code in ("", *countries()):
+        lines = help_for(kind, code)
+        assert lines
+        assert any(line.category == "emergency" for line in lines)
+
+
+def test_every_line_says_where_its_number_comes_from() -> None:
+    for code, country in countries().items():
+        assert len(code) == 2
+        for lines in (country.emergency, country.suicide, country.violence, country.child, country.poison):
+            for line in lines:
+                assert line.number
+                assert line.source
+                assert line.date
+
+
+def test_an_operators_own_file_is_used(tmp_path: Path) -> None:
+    own = tmp_path / "help.yaml"
+    line = "{name: Ours, number: '1', source: us, date: '2026-01'}"
+    own.write_text(f"countries: {{XX: {{name: Home, emergency: [{line}], suicide: [{line}]}}}}")
+    assert [one.name for one in help_for("self_harm", "XX", own)] == ["Ours", "Ours"]
+    own.write_text("countries: {XX: {name: Home, emergency: [{name: Ours}]}}")
+    other = own.rename(tmp_path / "wrong.yaml")
+    with pytest.raises(InvalidInput, match=r"XX\.emergency\.0\.source"):
+        help_for("self_harm", "XX", other)
+
+
+@pytest.mark.parametrize(
+    ("header", "country"),
+    [
+        ("en-GB,en;q=0.9", "GB"),
+        ("fr-CA;q=0.5, de-AT;q=0.8", "AT"),
+        ("zh-Hant-TW", "TW"),
+        ("de", ""),
+        ("", ""),
+        ("*;q=0.1", ""),
+    ],
+)
+def test_the_browser_tells_the_country(header: str, country: str) -> None:
+    assert country_of(header) == country
