@@ -9,6 +9,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from runtime.safety import NONE
 from runtime.telemetry.evidence import Quote, loads
 from runtime.telemetry.otlp import SpanRecord
 from runtime.telemetry.recorded import Trace, as_list, mapping
@@ -33,10 +34,12 @@ _ALTERNATIVES = 4
 
 
 def chain(trace: Trace) -> RenderableType:
-    """Draws perception, the five steps and the style, in that order, with what is known of each."""
+    """Draws perception, a danger, the five steps and the style, in that order, with what is known of each."""
     nodes = trace.nodes()
     said = trace.head.attributes.get(Attributes.INPUT_TEXT)
-    wanted = [name for name in ("perceive", *CHAIN_NODES, *_OTHERS) if name in nodes]
+    wanted = [name for name in ("perceive", "assess", *CHAIN_NODES, *_OTHERS) if name in nodes]
+    if "assess" in wanted and not _danger(nodes["assess"].attributes):
+        wanted.remove("assess")
     return Group(*(_Step(name, nodes[name], said, last=name == wanted[-1]) for name in wanted))
 
 
@@ -84,6 +87,8 @@ def _body(name: str, span: SpanRecord, said: Any) -> Iterable[RenderableType]:
     about = span.attributes
     if span.failed:
         yield Text(span.message or str(about.get(Attributes.ERROR_TYPE, "failed")), style=BAD)
+    if name == "assess":
+        yield Text(_danger(about), style=WARN)
     # The head of the picture has what was typed; what was heard may differ from it.
     if (concluded := about.get(Attributes.OUTPUT_TEXT)) and not (name == "perceive" and concluded == said):
         yield Text(str(concluded))
@@ -105,6 +110,17 @@ def _body(name: str, span: SpanRecord, said: Any) -> Iterable[RenderableType]:
         yield _evidence(quotes)
     elif count := int(about.get(Attributes.EVIDENCE_COUNT, 0)):
         yield Text(f"rests on {count} {'piece' if count == 1 else 'pieces'} of evidence", style=DIM)
+
+
+def _danger(about: Mapping[str, Any]) -> str:
+    """What was seen of danger, and by what; empty where there is nothing to say."""
+    said = []
+    if (kind := str(about.get(Attributes.SAFETY_KIND, NONE))) != NONE:
+        stage, seen_by = about.get(Attributes.SAFETY_STAGE, ""), about.get(Attributes.SAFETY_SEEN_BY, "")
+        said.append(f"{label(kind)}, {label(str(stage))}, seen by {seen_by}")
+    if why := about.get(Attributes.SAFETY_UNREACHABLE):
+        said.append(f"the list of phrases decided alone: {why}")
+    return "; ".join(said)
 
 
 def _emotion(about: Mapping[str, Any]) -> RenderableType | None:

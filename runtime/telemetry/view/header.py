@@ -63,6 +63,8 @@ def _facts(trace: Trace) -> list[Text]:
     if emotion := str(about.get(Attributes.EMOTION_LABEL, "")):
         shown = emotion if klass in ("", emotion) else f"{emotion} ({klass})"
         facts.append((shown, f"bold {CLASS_COLOURS.get(klass, '')}"))
+    if danger := str(about.get(Attributes.SAFETY_KIND, "")):
+        facts.append((f"danger: {danger.replace('_', ' ')}", f"bold {WARN}"))
     if given := as_list(about.get(Attributes.MODALITIES)):
         facts.append((" + ".join(given), ""))
     facts.append((duration(trace.head.ms), ""))
