@@ -55,7 +55,7 @@ def test_no_reply_asks_why_promises_secrecy_or_holds_a_number() -> None:
         assert not re.search(
             r"\b(?:I promise|stays between us|won't tell anyone|keep your secret)\b", reply.text, re.I
         ), where
-        assert not re.search(r"\b(?:congrat\w*|exciting|awesome|fun)\b", reply.text, re.I), where
+        assert not re.search(r"\b(?:congrat\w*|exciting|awesome|so much fun)\b", reply.text, re.I), where
         assert len(re.findall(r"[?？؟]", reply.text)) <= 1, where
 
 
@@ -85,7 +85,7 @@ def test_the_same_words_are_not_said_twice() -> None:
 def test_gladness_at_help_that_was_kind() -> None:
     talk = said("I want to die.", "Thank you for telling me.", "I rang the helpline and they were so kind.")
     text = choose(danger(stage="afterwards"), talk, 1)
-    assert re.search(r"glad|good|relie", text, re.I), text
+    assert re.search(r"glad|good|relie|lovely|kind", text, re.I), text
 
 
 @pytest.mark.parametrize("kind", ["self_harm", "harm_to_others"])
