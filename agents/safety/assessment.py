@@ -201,7 +201,9 @@ def _concluded(newest: _Seen, before: Sequence[_Seen], text: str) -> tuple[str, 
     if newest.seen_by:
         if earlier is None:
             return newest.kind, FIRST, newest.danger, newest.seen_by
-        return newest.kind, _stage(newest, text), newest.danger, newest.seen_by
+        # A later message is read in the light of what was told, unless it plainly says something else.
+        kind = earlier.kind if newest.seen_by == "classifier" else newest.kind
+        return kind, _stage(newest, text), newest.danger, newest.seen_by
     if lately is not None:
         return lately.kind, _stage(newest, text), lately.danger, "history"
     if newest.ask:

@@ -222,8 +222,8 @@ def softmax(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float
 def thresholds(logits: NDArray[np.float32], rows: Sequence[Row]) -> dict[str, float]:
     """Temperature and thresholds from rows that were not learned from.
 
-    The temperature minimises the log loss. Danger is seen from where at most 2 % of the harmless alarm; the
-    person is asked from where 3 % would be.
+    The temperature minimises the log loss. Danger is seen from where at most 2 % of the harmless alarm, and the
+    person is asked from where 5 % would be. Near twins are left out of these two: people do not talk like that.
     """
     sure = [index for index, row in enumerate(rows) if row.stage != DOUBT]
     wanted = np.array([KINDS.index(rows[index].kind) for index in sure])
@@ -234,11 +234,13 @@ def thresholds(logits: NDArray[np.float32], rows: Sequence[Row]) -> dict[str, fl
 
     temperature = min(np.arange(0.5, 3.01, 0.05), key=log_loss)
     danger = 1 - softmax(chosen, temperature)[:, KINDS.index(NONE)]
-    harmless = np.sort(danger[wanted == KINDS.index(NONE)])
+    twins = {rows[index].pair for index in sure if rows[index].kind != NONE}
+    everyday = np.array([rows[index].kind == NONE and rows[index].pair not in twins for index in sure])
+    harmless = danger[everyday]
     return {
         "temperature": round(float(temperature), 3),
         "seen_from": round(float(np.quantile(harmless, 0.98)), 4),
-        "ask_from": round(float(np.quantile(harmless, 0.97)), 4),
+        "ask_from": round(float(np.quantile(harmless, 0.95)), 4),
     }
 
 

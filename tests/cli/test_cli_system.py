@@ -189,7 +189,7 @@ def test_status_tells_each_service(run, gateway):
     result = run("status", "--json")
     assert result.exit_code == 3
     states = {entry["service"]: entry for entry in json.loads(result.stdout)}
-    assert len(states) == 7
+    assert len(states) == 8
     assert states["gateway"]["ready"]
     assert states["gateway"]["model"] == {
         "backend": "fake",

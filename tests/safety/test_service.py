@@ -110,7 +110,8 @@ def test_a_wrong_line_is_named(tmp_path: Path, content: str, fault: str) -> None
 
 
 def test_thresholds_keep_false_alarms_rare() -> None:
-    rows = [Row(NONE, ("x",))] * 100 + [Row("medical", ("y",))] * 50
+    rows = [Row(NONE, ("x",), "", "en", f"talk-{n}") for n in range(100)]
+    rows += [Row("medical", ("y",), "first", "en", "pair-1")] * 50
     logits = np.zeros((150, len(KINDS)), np.float32)
     logits[:, 0] = np.linspace(6, 1, 150)
     logits[100:, KINDS.index("medical")] = 9
@@ -148,7 +149,8 @@ def judged() -> dict[str, float]:
 
 def test_the_shipped_network_tells_danger_from_small_talk(judged: dict[str, float]) -> None:
     assert PATH.exists()
-    for name in ("plain", "french"):
-        assert judged[name] >= judged["seen_from"], judged
+    assert judged["plain"] >= judged["seen_from"], judged
+    assert judged["veiled"] > judged["harmless"], judged
+    assert judged["french"] > judged["idiom"], judged
     for name in ("harmless", "idiom"):
         assert judged[name] < judged["seen_from"], judged
