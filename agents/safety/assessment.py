@@ -206,7 +206,8 @@ def _concluded(newest: _Seen, before: Sequence[_Seen], text: str) -> tuple[str, 
         return kind, _stage(newest, text), newest.danger, newest.seen_by
     if lately is not None:
         return lately.kind, _stage(newest, text), lately.danger, "history"
-    if newest.ask:
+    # Of everyday talk in other languages the classifier has learned too little for its doubts to mean much.
+    if newest.ask and language_of(text) == "en":
         return newest.kind, DOUBT, newest.danger, "classifier"
     return None
 
