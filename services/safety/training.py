@@ -222,8 +222,8 @@ def softmax(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float
 def thresholds(logits: NDArray[np.float32], rows: Sequence[Row]) -> dict[str, float]:
     """Temperature and thresholds from rows that were not learned from.
 
-    The temperature minimises the log loss. Danger is seen from where at most 2 % of the harmless alarm, and the
-    person is asked from where 5 % would be. Near twins are left out of these two: people do not talk like that.
+    The temperature minimises the log loss. Danger is seen from where at most 2 % of the harmless alarm, and
+    the person is asked from where 5 % would be. Near twins are left out of these two: people seldom talk so.
     """
     sure = [index for index, row in enumerate(rows) if row.stage != DOUBT]
     wanted = np.array([KINDS.index(rows[index].kind) for index in sure])
