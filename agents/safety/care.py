@@ -13,13 +13,15 @@ from typing import Any
 import yaml
 
 from agents.safety.assessment import SafetyData
+from agents.safety.language import language_of
 from agents.safety.net import catch
-from agents.safety.replies import choose
+from agents.safety.replies import choose, replies, topics_of
 from agents.step import Evidence, ModelRef, StepContext, StepResult
 from agents.words import sentences
 from runtime.chain_of_empathy import FEEL, QUESTIONS, SAID
 from runtime.emotions import CLASS_OF_LABEL, LABELS
-from runtime.safety import AFTERWARDS, HARM_TO_OTHERS
+from runtime.help_lines import countries
+from runtime.safety import AFTERWARDS, HARM_TO_OTHERS, SELF_HARM
 
 _WRITTEN = ModelRef(backend="written", model_id="agents/safety", weight_hash="")
 _HEAVY = frozenset("afraid anxious apprehensive ashamed guilty lonely sad terrified disappointed".split())
@@ -30,6 +32,16 @@ _RELIEVED = frozenset("grateful hopeful trusting".split())
 """Besides, where help has come."""
 _MOST_QUOTED = 24
 """Words of the person in the cause."""
+
+
+def warm_up() -> None:
+    """Loads phrases, replies, numbers and what tells languages apart: the first danger then waits for none."""
+    catch("")
+    language_of("")
+    topics_of("")
+    replies("en", SELF_HARM)
+    countries()
+    _chain()
 
 
 def conclude(name: str, context: StepContext, danger: SafetyData) -> StepResult:

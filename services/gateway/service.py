@@ -1,5 +1,6 @@
 """The servicer of the gateway: admits a turn, runs it, tells each step as it happens."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from importlib.metadata import version
@@ -14,6 +15,7 @@ from empatheia.perception.v1 import perception_pb2
 
 from agents.listening import Listening
 from agents.perceive import MediaRef
+from agents.safety import care
 from graphs.state import ProfileData, QueryData, query_of
 from runtime.artifacts import ArtifactStore, new_turn_id
 from runtime.clients.grpc_transport import GrpcTransport
@@ -58,8 +60,9 @@ class DialogueService(Service):
         self._ready = False
 
     async def start(self) -> None:
-        """Opens checkpoints; there are no weights to load."""
+        """Opens checkpoints, and reads what is said to a person in danger; there are no weights to load."""
         await self._runner.start()
+        await asyncio.to_thread(care.warm_up)
         self._ready = True
 
     async def stop(self) -> None:
