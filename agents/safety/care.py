@@ -35,7 +35,7 @@ _MOST_QUOTED = 24
 
 
 def warm_up() -> None:
-    """Loads phrases, replies, numbers and what tells languages apart: the first danger then waits for none."""
+    """Loads phrases, replies, numbers and what tells languages apart: no danger then waits for them."""
     catch("")
     language_of("")
     topics_of("")
