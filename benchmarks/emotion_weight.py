@@ -22,10 +22,10 @@ from benchmarks.chains import Sample, samples
 from benchmarks.text_affect import said
 from runtime.clients.in_process import InProcessTransport
 from runtime.emotions import LABELS
-from runtime.sentences import Encoder
 from runtime.settings import load_settings
 from services.perception.modalities.text import PATH, joined
 from services.perception.model import Judge, read_weights
+from services.perception.sentences import Encoder
 from services.perception.tuning import encoded
 from services.reasoning.service import ReasoningService
 

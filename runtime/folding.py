@@ -29,13 +29,22 @@ def fold(text: str) -> str:
     from other alphabets inside a Latin word, digits that stand for letters ("k1ll"), and letters that are
     drawn out ("killll") or set apart ("k i l l"). Folding twice changes nothing more.
     """
-    text = unicodedata.normalize("NFKC", text.translate(_APOSTROPHES))
-    text = "".join(sign for sign in text if unicodedata.category(sign) != "Cf")
-    text = _plain(text.lower()).translate(_LETTERS)
+    text = _plain(_seen(text).lower()).translate(_LETTERS)
     text = _WORD.sub(lambda match: _latin(match.group()), text)
     text = _RUN.sub(r"\1\1", text)
     text = _SPELT.sub(lambda match: _joined(match.group()), text)
     return _SPACES.sub(" ", text).strip()
+
+
+def tidy(text: str) -> str:
+    """Only what nobody sees: full-width and mathematical letters, apostrophes, invisible signs, spaces."""
+    return _SPACES.sub(" ", _seen(text)).strip()
+
+
+def _seen(text: str) -> str:
+    """The letters that are seen, by their plain signs."""
+    text = unicodedata.normalize("NFKC", text.translate(_APOSTROPHES))
+    return "".join(sign for sign in text if unicodedata.category(sign) != "Cf")
 
 
 def _plain(text: str) -> str:

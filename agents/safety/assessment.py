@@ -9,13 +9,13 @@ from empatheia.common.v1 import safety_pb2 as common_safety_pb2
 from empatheia.safety.v1 import safety_pb2
 from pydantic import BaseModel, ConfigDict
 
-from agents.safety.language import language_of
 from agents.safety.net import Catch, catch
 from agents.safety.net import stage as plain_stage
 from agents.step import ModelRef, UtteranceData
 from runtime.clients.transport import CallKey, Transport
 from runtime.errors import EmpatheiaError
 from runtime.help_lines import HelpLine, countries
+from runtime.language import language_of
 from runtime.rpc import ASSESS
 from runtime.safety import (
     CHILD_AT_RISK,
@@ -36,6 +36,8 @@ NET_CONFIDENCE = 0.9
 """Confidence in what the net alone caught."""
 _REMEMBERED = 2
 """Utterances of the person after a disclosure that are still answered with care, whatever they say."""
+_AFTER_DISCLOSURE = 0.5
+"""Share of `ask_from` from which an utterance speaks of a danger that was disclosed shortly before."""
 _WAYS_TO_HELP = {
     SELF_HARM: ("suicide", "emergency"),
     HARM_FROM_OTHERS: ("violence", "emergency"),
@@ -117,6 +119,8 @@ class _Seen:
     seen_by: str = ""
     """Empty if nothing was seen."""
     ask: bool = False
+    about: bool = False
+    """Whether it speaks of the danger, if one was disclosed shortly before: less is needed for that."""
     stages: dict[str, float] | None = None
 
 
@@ -191,7 +195,13 @@ def _seen(judged: safety_pb2.Assessment | None, caught: Catch | None) -> _Seen:
         return _Seen(likeliest, danger, "both" if caught else "classifier", stages=stages)
     if caught:
         return _Seen(caught.kind, max(danger, NET_CONFIDENCE), "net", stages=stages)
-    return _Seen(likeliest, danger, ask=danger >= judged.ask_from, stages=stages)
+    return _Seen(
+        likeliest,
+        danger,
+        ask=danger >= judged.ask_from,
+        about=danger >= judged.ask_from * _AFTER_DISCLOSURE,
+        stages=stages,
+    )
 
 
 def _concluded(newest: _Seen, before: Sequence[_Seen], text: str) -> tuple[str, str, float, str] | None:
@@ -205,9 +215,8 @@ def _concluded(newest: _Seen, before: Sequence[_Seen], text: str) -> tuple[str, 
         kind = earlier.kind if newest.seen_by == "classifier" else newest.kind
         return kind, _stage(newest, text), newest.danger, newest.seen_by
     if lately is not None:
-        return lately.kind, _stage(newest, text), lately.danger, "history"
-    # Of everyday talk in other languages the classifier has learned too little for its doubts to mean much.
-    if newest.ask and language_of(text) == "en":
+        return lately.kind, _stage(newest, text), lately.danger, "classifier" if newest.about else "history"
+    if newest.ask:
         return newest.kind, DOUBT, newest.danger, "classifier"
     return None
 

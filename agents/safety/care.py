@@ -13,7 +13,6 @@ from typing import Any
 import yaml
 
 from agents.safety.assessment import SafetyData
-from agents.safety.language import language_of
 from agents.safety.net import catch
 from agents.safety.replies import choose, replies, topics_of
 from agents.step import Evidence, ModelRef, StepContext, StepResult
@@ -21,6 +20,7 @@ from agents.words import sentences
 from runtime.chain_of_empathy import FEEL, QUESTIONS, SAID
 from runtime.emotions import CLASS_OF_LABEL, LABELS
 from runtime.help_lines import countries
+from runtime.language import language_of
 from runtime.safety import AFTERWARDS, HARM_TO_OTHERS, SELF_HARM
 
 _WRITTEN = ModelRef(backend="written", model_id="agents/safety", weight_hash="")

@@ -18,7 +18,6 @@ import torch
 from numpy.typing import NDArray
 
 from runtime.emotions import CLASS_OF_LABEL, NEUTRAL
-from runtime.sentences import Encoder
 from services.perception import corpora, tuning
 from services.perception.dialogues import dialogues, views
 from services.perception.fitting import (
@@ -36,6 +35,7 @@ from services.perception.fitting import (
 from services.perception.modalities.face import CLASS_OF_EXPRESSION
 from services.perception.modalities.voice import CLASS_OF_RAVDESS
 from services.perception.model import WEIGHTS, Judge
+from services.perception.sentences import Encoder
 
 _LOG = logging.getLogger(__name__)
 

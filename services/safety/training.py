@@ -1,7 +1,7 @@
-"""Trains the network that sees danger: `python -m services.safety.training --shared DIR`.
+"""Trains the networks that see danger: `python -m services.safety.training english --shared DIR`.
 
-Everything but the composed pairs lies outside the project: everyday talks, and posts of people who seek
-support, whose text is never shipped. Without them the network can be trained, but alarms more often.
+Everything but the composed lines lies outside the project: everyday talks, and posts of people who seek
+support, whose text is never shipped. Without them the networks can be trained, but alarm more often.
 """
 
 import argparse
@@ -9,9 +9,9 @@ import logging
 import math
 import random
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,33 +22,50 @@ from numpy.typing import NDArray
 
 from runtime.safety import DANGERS, DOUBT, FIRST, KINDS, NONE, STAGES
 from services.safety.corpus import DATA, TRAIN, Row, everyday, held_out, posts, read_rows, validating
-from services.safety.model import PATH, DangerNet, Reader, letter_groups
+from services.safety.encoders import load_encoder
+from services.safety.model import ENGLISH, MULTILINGUAL, DangerNet
 
 _LOG = logging.getLogger(__name__)
-_ENCODED = 64
+_AT_ONCE = 64
 _SHARE_OF_HARMLESS = 0.4
 """Of the everyday talks and harmless posts: all of them would double the time for little."""
+_SORTED = 320
+"""Pairs that are sorted by length before they are batched, so that little is padded."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How the network is trained."""
+    """How a network is trained."""
 
-    epochs: float = 6.0
+    encoder: str
+    """One of `services.safety.encoders.ENCODERS`."""
+    layers: int
+    """Layers of the encoder that learn, from the top."""
+    epochs: float = 4.0
     batch: int = 32
-    layers: int = 4
-    """Layers of MiniLM that learn, from the top."""
-    rate: float = 1.2e-4
-    head_rate: float = 1.5e-3
-    letter_rate: float = 0.03
+    rank: int = 16
+    """Of the changes of each linear layer."""
+    rate: float = 4e-4
+    head_rate: float = 1e-3
     decay: float = 0.01
-    smoothing: float = 0.03
+    smoothing: float = 0.02
     warmup: float = 0.06
-    average: float = 0.995
+    average: float = 0.99
     """What the averaged weights keep at each step (Polyak and Juditsky 1992)."""
-    rough: float = 0.35
-    """Share of rows that are read as people type: lower case, without punctuation, with a slip."""
+    rough: float = 0.3
+    """Share of rows that are also read as people type: lower case, without punctuation, with a slip."""
+    deaf: float = 0.3
+    """Share of dialogues that are also read without the listener's words, which may give the danger away."""
     danger_weight: float = 1.5
+    apart: float = 0.3
+    """Weight of the loss that holds a danger and its near twin apart."""
+    margin: float = 2.0
+
+
+RECIPES = {
+    "english": (ENGLISH, Recipe("mpnet", layers=8)),
+    "multilingual": (MULTILINGUAL, Recipe("e5", layers=12, rank=32, rate=6e-4)),
+}
 
 
 @dataclass
@@ -56,17 +73,81 @@ class _Read:
     """Rows with what need not be computed anew each epoch."""
 
     rows: list[Row]
-    features: torch.Tensor
-    groups: list[NDArray[np.int64]]
+    lower: list[torch.Tensor]
+    """Of each row the states below the layers that learn, (tokens, width), bfloat16."""
+    starts: list[int]
 
-    @classmethod
-    def of(cls, rows: Sequence[Row], reader: Reader) -> "_Read":
-        parts = [
-            reader.features([row.talk for row in rows[at : at + _ENCODED]])
-            for at in range(0, len(rows), _ENCODED)
-        ]
-        groups = [letter_groups(row.talk[-1]) for row in rows]
-        return cls(list(rows), torch.from_numpy(np.concatenate(parts)), groups)
+    def batch(self, picked: Sequence[int]) -> tuple[dict[str, torch.Tensor], torch.Tensor, torch.Tensor]:
+        """What `DangerNet.forward` takes in."""
+        longest = max(len(self.lower[i]) for i in picked)
+        states = torch.zeros(len(picked), longest, self.lower[0].shape[1], dtype=torch.bfloat16)
+        mask = torch.zeros(len(picked), longest, dtype=torch.int64)
+        for place, i in enumerate(picked):
+            states[place, : len(self.lower[i])] = self.lower[i]
+            mask[place, : len(self.lower[i])] = 1
+        return {"inputs_embeds": states}, mask, torch.tensor([self.starts[i] for i in picked])
+
+
+class _Upper:
+    """A network of which only the upper layers are run, on what the lower ones made once of each row."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.net = DangerNet(load_encoder(recipe.encoder))
+        model = self.net.model
+        self.net.adapt(recipe.layers, recipe.rank)
+        for parameter in model.parameters():
+            if not parameter.requires_grad:
+                parameter.data = parameter.data.to(torch.bfloat16)
+        frozen = self.net.encoder.layers - recipe.layers
+        self._embeddings = model.embeddings
+        self._lower, self._upper = model.encoder.layer[:frozen], model.encoder.layer[frozen:]
+
+    def read(self, rows: Sequence[Row]) -> _Read:
+        """Runs the lower layers."""
+        model, pad = self.net.model, self.net.encoder.pad
+        model.embeddings, model.encoder.layer = self._embeddings, self._lower
+        self.net.eval()
+        tokens = [self.net.tokens(row.talk) for row in rows]
+        lower: list[torch.Tensor] = [torch.empty(0)] * len(rows)
+        order = sorted(range(len(rows)), key=lambda i: len(tokens[i][0]))
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+            for at in range(0, len(order), _AT_ONCE):
+                some = order[at : at + _AT_ONCE]
+                longest = len(tokens[some[-1]][0])
+                ids = torch.tensor([tokens[i][0] + [pad] * (longest - len(tokens[i][0])) for i in some])
+                mask = torch.arange(longest) < torch.tensor([[len(tokens[i][0])] for i in some])
+                states = model(input_ids=ids, attention_mask=mask.long()).last_hidden_state
+                for place, i in enumerate(some):
+                    lower[i] = states[place, : len(tokens[i][0])].to(torch.bfloat16).clone()
+        model.embeddings, model.encoder.layer = _Given(), self._upper
+        return _Read(list(rows), lower, [start for _, start in tokens])
+
+    def judge(self, read: _Read) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Logits of the kinds, (N, 7), and probabilities of the stages, (N, 4)."""
+        self.net.eval()
+        kinds = np.zeros((len(read.rows), len(KINDS)), np.float32)
+        stages = np.zeros((len(read.rows), len(STAGES)), np.float32)
+        order = sorted(range(len(read.rows)), key=lambda i: len(read.lower[i]))
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+            for at in range(0, len(order), _AT_ONCE):
+                some = order[at : at + _AT_ONCE]
+                k, s = self.net(*read.batch(some))
+                kinds[some], stages[some] = k.numpy(), s.softmax(1).numpy()
+        return kinds, stages
+
+    def whole(self) -> DangerNet:
+        """The network with all of its layers again."""
+        model = self.net.model
+        model.embeddings = self._embeddings
+        model.encoder.layer = torch.nn.ModuleList([*self._lower, *self._upper])
+        return self.net
+
+
+class _Given(torch.nn.Module):
+    """Stands in for the embeddings: the states are given."""
+
+    def forward(self, inputs_embeds: torch.Tensor, **_: Any) -> torch.Tensor:
+        return inputs_embeds
 
 
 def roughened(text: str, chance: random.Random) -> str:
@@ -82,75 +163,81 @@ def roughened(text: str, chance: random.Random) -> str:
     return text
 
 
-def learn(rows: Sequence[Row], recipe: Recipe, seed: int) -> tuple[DangerNet, list[str]]:
-    """Trains a network.
+def varied(rows: Sequence[Row], recipe: Recipe, chance: random.Random) -> list[Row]:
+    """The rows, and copies of some: typed in haste, or without the listener's words.
 
-    Returns:
-        It, with averaged weights, and the names of MiniLM's parameters that were tuned.
+    Copies make pairs of their own: a danger and its twin are compared as they were both written.
     """
+    copies = []
+    for row in rows:
+        if chance.random() < recipe.rough:
+            talk = tuple(roughened(text, chance) for text in row.talk)
+            copies.append(Row(row.kind, talk, row.stage, row.language, f"{row.pair} rough"))
+        if len(row.talk) > 1 and chance.random() < recipe.deaf:
+            talk = tuple("..." if place % 2 else text for place, text in enumerate(row.talk))
+            copies.append(Row(row.kind, talk, row.stage, row.language, f"{row.pair} deaf"))
+    return [*rows, *copies]
+
+
+def learn(upper: _Upper, rows: Sequence[Row], recipe: Recipe, seed: int) -> None:
+    """Trains a network; its weights are averaged in the end."""
     torch.manual_seed(seed)
     chance = random.Random(seed)
-    rough = [
-        Row(row.kind, tuple(roughened(text, chance) for text in row.talk), row.stage, row.language, row.pair)
-        for row in rows
-        if chance.random() < recipe.rough
-    ]
-    read = _Read.of([*rows, *rough], Reader())
-    net = DangerNet()
-    net.model.requires_grad_(False)
-    top = list(net.model.encoder.layer)[-recipe.layers :]
-    for layer in top:
-        layer.requires_grad_(True)
-    _standardise(net, read)
-    tuned = [name for name, parameter in net.model.named_parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in net.model.parameters() if p.requires_grad], "lr": recipe.rate},
-        {"params": [*net.first.parameters(), *net.second.parameters()], "lr": recipe.head_rate},
-        {"params": list(net.letters.parameters()), "lr": recipe.letter_rate, "weight_decay": 0.0},
-    ]
-    optimizer = torch.optim.AdamW(groups, weight_decay=recipe.decay)
-    steps = math.ceil(recipe.epochs * len(read.rows) / recipe.batch)
+    read = upper.read(varied(rows, recipe, chance))
+    net = upper.net
+    head = [*net.first.parameters(), *net.second.parameters()]
+    changes = [p for p in net.model.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(
+        [{"params": changes, "lr": recipe.rate}, {"params": head, "lr": recipe.head_rate}],
+        weight_decay=recipe.decay,
+    )
+    waiting = _batches(read, recipe.batch, chance)
+    steps = math.ceil(recipe.epochs * len(waiting))
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step / steps, recipe.warmup))
-    average = {
-        name: value.detach().clone() for name, value in net.state_dict().items() if value.is_floating_point()
-    }
-    began, losses, waiting = time.monotonic(), [], list[list[int]]()
+    learned = [*changes, *head]
+    average = [parameter.detach().clone() for parameter in learned]
+    began, losses = time.monotonic(), []
     for step in range(steps):
-        if not waiting:
-            waiting = _batches(read.rows, recipe.batch, chance)
+        waiting = waiting or _batches(read, recipe.batch, chance)
         picked = waiting.pop()
         net.train()
-        loss = _loss(net, read, picked, recipe)
+        with torch.autocast("cpu", torch.bfloat16):
+            kinds, stages = net(*read.batch(picked))
+        loss = _loss(kinds.float(), stages.float(), [read.rows[i] for i in picked], recipe)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_([p for p in net.parameters() if p.requires_grad], 1.0)
+        torch.nn.utils.clip_grad_norm_(learned, 1.0)
         optimizer.step()
         schedule.step()
         losses.append(loss.item())
         kept = min(recipe.average, (1 + step) / (10 + step))
         with torch.no_grad():
-            for name, value in net.state_dict().items():
-                if name in average:
-                    average[name].mul_(kept).add_(value, alpha=1 - kept)
+            for mean, parameter in zip(average, learned, strict=True):
+                mean.mul_(kept).add_(parameter, alpha=1 - kept)
         if step % 50 == 49:
-            _LOG.info(
-                "step %d of %d, loss %.3f, %.0f s",
-                step + 1,
-                steps,
-                np.mean(losses[-50:]),
-                time.monotonic() - began,
-            )
-    net.load_state_dict(average, strict=False)
-    return net.eval(), tuned
+            passed = time.monotonic() - began
+            _LOG.info("step %d of %d, loss %.3f, %.0f s", step + 1, steps, np.mean(losses[-50:]), passed)
+    with torch.no_grad():
+        for mean, parameter in zip(average, learned, strict=True):
+            parameter.copy_(mean)
 
 
-def _batches(rows: Sequence[Row], size: int, chance: random.Random) -> list[list[int]]:
-    """Every row once, in batches of about equal length, so that little is padded."""
-    order = chance.sample(range(len(rows)), len(rows))
+def _batches(read: _Read, size: int, chance: random.Random) -> list[list[int]]:
+    """Every row once, pairs together, in batches of about equal length."""
+    pairs: dict[str, list[int]] = defaultdict(list)
+    for i, row in enumerate(read.rows):
+        pairs[row.pair].append(i)
+    order = chance.sample(list(pairs.values()), len(pairs))
     found = []
-    for at in range(0, len(order), 16 * size):
-        near = sorted(order[at : at + 16 * size], key=lambda i: sum(map(len, rows[i].talk)))
-        found += [near[start : start + size] for start in range(0, len(near), size)]
+    for at in range(0, len(order), _SORTED):
+        batch: list[int] = []
+        for pair in sorted(order[at : at + _SORTED], key=lambda pair: max(len(read.lower[i]) for i in pair)):
+            batch += pair
+            if len(batch) >= size:
+                found.append(batch)
+                batch = []
+        if batch:
+            found.append(batch)
     chance.shuffle(found)
     return found
 
@@ -159,56 +246,35 @@ def _rate(done: float, warmup: float) -> float:
     return done / warmup if done < warmup else 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
 
-def _standardise(net: DangerNet, read: _Read) -> None:
-    with torch.inference_mode():
-        some = random.Random(0).sample(range(len(read.rows)), min(1024, len(read.rows)))
-        parts = [
-            net.inputs(
-                [read.rows[i].talk for i in some[at : at + _ENCODED]], read.features[some[at : at + _ENCODED]]
-            )
-            for at in range(0, len(some), _ENCODED)
-        ]
-        inputs = torch.cat(parts)
-    net.mean.copy_(inputs.mean(0))
-    net.scale.copy_(inputs.std(0).clamp_min(1e-3))
-
-
-def _loss(net: DangerNet, read: _Read, picked: Sequence[int], recipe: Recipe) -> torch.Tensor:
-    rows = [read.rows[i] for i in picked]
-    kinds, stages = net(
-        [row.talk for row in rows], read.features[list(picked)], [read.groups[i] for i in picked]
-    )
+def _loss(kinds: torch.Tensor, stages: torch.Tensor, rows: Sequence[Row], recipe: Recipe) -> torch.Tensor:
     target = torch.full((len(rows), len(KINDS)), recipe.smoothing / len(KINDS))
+    pairs: dict[str, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
     for index, row in enumerate(rows):
         if row.stage == DOUBT:
             target[index, KINDS.index(row.kind)] += 0.5 * (1 - recipe.smoothing)
             target[index, KINDS.index(NONE)] += 0.5 * (1 - recipe.smoothing)
         else:
             target[index, KINDS.index(row.kind)] += 1 - recipe.smoothing
+            pairs[row.pair][row.kind in DANGERS].append(index)
     weights = torch.tensor([recipe.danger_weight if row.kind in DANGERS else 1.0 for row in rows])
     each_row = -(target * kinds.log_softmax(1)).sum(1)
     loss: torch.Tensor = (each_row * weights).sum() / weights.sum()
+    none = KINDS.index(NONE)
+    others = [index for index in range(len(KINDS)) if index != none]
+    danger = kinds[:, others].logsumexp(1) - kinds[:, none]
+    near = [(worse, twin) for twins, worst in pairs.values() for worse in worst for twin in twins]
+    if near:
+        worse, twin = map(list, zip(*near, strict=True))
+        distance = danger[worse] - danger[twin]
+        loss = loss + recipe.apart * torch.nn.functional.softplus(recipe.margin - distance).mean()
     staged = [index for index, row in enumerate(rows) if row.kind in DANGERS and row.stage in STAGES]
     if staged:
         wanted = torch.tensor([STAGES.index(rows[index].stage) for index in staged])
         # Most dangers are told for the first time.
         rarity = torch.tensor([0.4 if rows[index].stage == FIRST else 1.0 for index in staged])
         each = torch.nn.functional.cross_entropy(stages[staged], wanted, reduction="none")
-        loss = loss + 0.5 * (each * rarity).sum() / rarity.sum()
+        loss = loss + 0.3 * (each * rarity).sum() / rarity.sum()
     return loss
-
-
-def probabilities(net: DangerNet, rows: Sequence[Row]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Logits of the kinds, (N, 7), and probabilities of the stages, (N, 4)."""
-    read = _Read.of(rows, Reader())
-    kinds, stages = [], []
-    with torch.inference_mode():
-        for at in range(0, len(rows), _ENCODED):
-            some = slice(at, at + _ENCODED)
-            k, s = net([row.talk for row in rows[some]], read.features[some], read.groups[some])
-            kinds.append(k.numpy())
-            stages.append(s.softmax(1).numpy())
-    return np.concatenate(kinds), np.concatenate(stages)
 
 
 def softmax(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
@@ -270,8 +336,8 @@ def report(logits: NDArray[np.float32], rows: Sequence[Row], chosen: dict[str, f
     return table
 
 
-def corpus(shared: Path | None) -> list[Row]:
-    """Everything that may be learned from."""
+def corpus(shared: Path | None, encoder: str) -> list[Row]:
+    """Everything that a network on an encoder may learn from: the English one reads nothing else."""
     rows = read_rows(TRAIN)
     if shared is not None:
         chance = random.Random(0)
@@ -284,26 +350,30 @@ def corpus(shared: Path | None) -> list[Row]:
             for row in others
             if not held_out(row.pair) and (row.kind != NONE or chance.random() < _SHARE_OF_HARMLESS)
         ]
-    return rows
+    return [row for row in rows if encoder != "mpnet" or row.language == "en"]
 
 
 def main() -> None:
     """Trains, chooses thresholds on the validation part, and writes the weights."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("network", choices=RECIPES)
     parser.add_argument("--shared", type=Path, help="folder with composed/ and crisis/")
-    parser.add_argument("--epochs", type=float, default=Recipe.epochs)
+    parser.add_argument("--epochs", type=float)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=PATH)
+    parser.add_argument("--out", type=Path, help="file to write; the shipped one by default")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(2)
-    rows = corpus(arguments.shared)
+    path, recipe = RECIPES[arguments.network]
+    if arguments.epochs:
+        recipe = replace(recipe, epochs=arguments.epochs)
+    rows = corpus(arguments.shared, recipe.encoder)
     learning = [row for row in rows if not validating(row.pair)]
     checking = [row for row in rows if validating(row.pair)]
     _LOG.info("%d rows to learn from: %s", len(learning), dict(Counter(row.kind for row in learning)))
-    recipe = Recipe(epochs=arguments.epochs)
-    net, tuned = learn(learning, recipe, arguments.seed)
-    logits, _ = probabilities(net, checking)
+    upper = _Upper(recipe)
+    learn(upper, learning, recipe, arguments.seed)
+    logits, _ = upper.judge(upper.read(checking))
     chosen = thresholds(logits, checking)
     about = {
         "made": datetime.now(UTC).date().isoformat(),
@@ -311,8 +381,7 @@ def main() -> None:
         "recipe": str(recipe),
         **chosen,
     }
-    arguments.out.parent.mkdir(exist_ok=True)
-    net.save(arguments.out, tuned, about)
+    upper.whole().save(arguments.out or path, about)
     for name, figures in report(logits, checking, chosen).items():
         _LOG.info("%-24s n %5d   seen %.3f   seen or asked %.3f", name, *figures)
     _LOG.info("%s", about)

@@ -15,11 +15,11 @@ import torch
 
 from runtime.emotions import CLASS_OF_LABEL, LABELS
 from runtime.errors import InvalidInput, WeightsMissing
-from runtime.sentences import Encoder, sentence_vector
 from services.perception import dialogues, tuning
 from services.perception.modalities.text import PATH, TextModality
 from services.perception.model import Judge, read_weights
 from services.perception.said import Said
+from services.perception.sentences import Encoder, sentence_vector
 
 REFERENCE = {
     "Somebody followed me home in the dark.": ("afraid", 0.607),

@@ -6,10 +6,10 @@ import pytest
 
 from agents.safety.assessment import SafetyData, help_for
 from agents.safety.care import feelings
-from agents.safety.language import LANGUAGES, language_of
 from agents.safety.replies import METHOD, choose, filled, replies, topics_of
 from agents.step import UtteranceData
 from runtime.emotions import CLASS_OF_LABEL
+from runtime.language import LANGUAGES, language_of
 from runtime.safety import DANGERS, DOUBT, STAGES
 
 ALL = [

@@ -8,10 +8,10 @@ from empatheia.common.v1 import affect_pb2
 from numpy.typing import NDArray
 
 from runtime.models import weight_hash
-from runtime.sentences import MODEL_ID, Encoder, sentence_vector
 from services.perception.judgement import Judgement, absent
 from services.perception.model import WEIGHTS, Floats, Judge, read_weights
 from services.perception.said import Said
+from services.perception.sentences import MODEL_ID, Encoder, sentence_vector
 
 PATH = WEIGHTS / "text.safetensors"
 Piece = tuple[Said, tuple[int, int]]

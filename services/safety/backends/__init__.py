@@ -19,6 +19,10 @@ class Judgement:
     """Probability by `runtime.safety.KINDS`, summing to 1."""
     stages: Mapping[str, float]
     """Probability by `runtime.safety.STAGES` if there is a danger, summing to 1."""
+    seen_from: float
+    """Least probability of danger together from which it counts as seen."""
+    ask_from: float
+    """Least probability of danger together from which the person should be asked."""
 
 
 class SafetyBackend(ABC):
@@ -27,10 +31,6 @@ class SafetyBackend(ABC):
     model: service_pb2.ModelInfo
     languages: Sequence[str]
     """ISO 639-1."""
-    seen_from: float
-    """Least probability of danger together from which it counts as seen."""
-    ask_from: float
-    """Least probability of danger together from which the person should be asked."""
 
     @abstractmethod
     def judge(self, talks: Sequence[Sequence[str]]) -> list[Judgement]:

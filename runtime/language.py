@@ -1,11 +1,11 @@
-"""In which language a person in danger is answered."""
+"""In which language a text is written."""
 
 from functools import cache
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 LANGUAGES = ("en", "es", "fr", "de", "pt", "it", "pl", "tr", "ar", "hi", "zh")
-"""Languages in which replies were written, ISO 639-1."""
+"""Languages in which a person in danger is seen and answered, ISO 639-1."""
 _SURE = 0.7
 """Probability from which a language other than English is believed: short texts say little of theirs."""
 
@@ -14,6 +14,11 @@ def language_of(text: str) -> str:
     """The likeliest of `LANGUAGES`; English unless another one is plain."""
     language, probability = _identifier().classify(text)
     return str(language) if probability >= _SURE else "en"
+
+
+def is_english(text: str) -> bool:
+    """Whether English is the likeliest of `LANGUAGES`."""
+    return bool(_identifier().classify(text)[0] == "en")
 
 
 @cache
