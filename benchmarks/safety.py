@@ -12,6 +12,7 @@ import numpy as np
 from agents.safety.assessment import assess
 from agents.step import UtteranceData
 from runtime.clients.transport import CallKey, Transport
+from runtime.errors import ServiceDown
 from runtime.safety import DANGERS, DOUBT, NONE
 from services.safety.corpus import Row
 
@@ -45,6 +46,9 @@ async def evaluate(transport: Transport, rows: Sequence[Row], done: Callable[[in
         transport: Leads to the safety service.
         rows: Labelled talks; the doubtful ones are counted apart.
         done: Told of the number of rows behind it.
+
+    Raises:
+        ServiceDown: The classifier did not answer.
     """
     found: list[_Found] = []
     gate = asyncio.Semaphore(_AT_ONCE)
@@ -58,6 +62,12 @@ async def evaluate(transport: Transport, rows: Sequence[Row], done: Callable[[in
             began = time.monotonic()
             assessment = await assess(transport, CallKey(f"{index:032x}", "assess"), dialogue)
             elapsed = (time.monotonic() - began) * 1000
+        if assessment.unreachable:
+            raise ServiceDown(
+                f"the safety service failed, and half a system isn't measured: {assessment.unreachable}",
+                reason="UNREACHABLE",
+                service="safety",
+            )
         danger = assessment.danger
         found.append(
             _Found(
@@ -75,13 +85,21 @@ async def evaluate(transport: Transport, rows: Sequence[Row], done: Callable[[in
 
 
 def figures(found: Sequence[_Found]) -> Json:
-    """The table: of each kind and language how many were seen, how many of the harmless alarmed."""
+    """The table: of each kind and language how many were seen, how many of the harmless alarmed.
+
+    The harmless of a kind are the near twins of its dangers; what is nobody's twin is everyday talk.
+    """
     sure = [one for one in found if one.row.stage != DOUBT]
     times = sorted(one.ms for one in found)
+    pairs = {one.row.pair: one.row.kind for one in sure if one.row.kind != NONE and one.row.pair}
     return {
         "n": len(sure),
         "all": _line(sure),
-        "kinds": {kind: _line([one for one in sure if one.row.kind in (kind, NONE)]) for kind in DANGERS},
+        "everyday": _line([one for one in sure if one.row.kind == NONE and one.row.pair not in pairs]),
+        "kinds": {
+            kind: _line([one for one in sure if kind in (one.row.kind, pairs.get(one.row.pair))])
+            for kind in DANGERS
+        },
         "languages": {
             language: _line([one for one in sure if one.row.language == language])
             for language in sorted({one.row.language for one in sure})

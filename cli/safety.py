@@ -54,7 +54,7 @@ def show(result: Json) -> None:
         "of", "dangers", "seen or asked", "seen", "right kind", "harmless", "alarmed or asked", "alarmed",
         title=f"safety: {result['n']} talks",
     )  # fmt: skip
-    lines = {"all": result["all"], **result["kinds"], **result["languages"]}
+    lines = {"all": result["all"], "everyday": result["everyday"], **result["kinds"], **result["languages"]}
     for name, line in lines.items():
         table.add_row(name, *(_shown(value) for value in line.values()))
     out.print(table)

@@ -16,6 +16,7 @@ from agents.disentangle import disentangle as ask_style
 from agents.emotion_cause import conclude as conclude_cause
 from agents.empathetic_response import write as write_response
 from agents.event_scenario import conclude as conclude_event
+from agents.perceive import PerceptionData
 from agents.perceive import perceive as ask_perception
 from agents.render import render as ask_video
 from agents.response_goal import conclude as conclude_goal
@@ -104,7 +105,10 @@ async def assess(state: TurnState, turn: Turn, current: Span) -> Update:
     """Looks whether somebody is in danger, before anything is concluded or answered."""
     query, context = query_of(state), _context(state, turn)
     key = turn.key("assess")
-    assessment = await ask_safety(turn.transport, key, context.dialogue, query.country, turn.help_file)
+    # Whoever types and speaks in one turn may say in either what the other hides.
+    said = dict.fromkeys(filter(None, (context.dialogue[-1].text, _perceived(state).transcript)))
+    dialogue = [*context.dialogue[:-1], UtteranceData(role="speaker", text=" ".join(said))]
+    assessment = await ask_safety(turn.transport, key, dialogue, query.country, turn.help_file)
     danger = assessment.danger
     annotate(
         current,
@@ -279,10 +283,7 @@ def _danger(state: TurnState) -> SafetyData | None:
 
 
 def _context(state: TurnState, turn: Turn) -> StepContext:
-    query, so_far = query_of(state), update_of(state)
-    if so_far.perception is None:
-        raise Internal("the chain began before anything was perceived", reason="BAD_STATE")
-    perception = so_far.perception
+    query, so_far, perception = query_of(state), update_of(state), _perceived(state)
     return StepContext(
         transport=turn.transport,
         turn_id=turn.turn_id,
@@ -294,6 +295,13 @@ def _context(state: TurnState, turn: Turn) -> StepContext:
         perceived_evidence=perception.evidence,
         steps=list(so_far.chain.values()),
     )
+
+
+def _perceived(state: TurnState) -> PerceptionData:
+    perception = update_of(state).perception
+    if perception is None:
+        raise Internal("the chain began before anything was perceived", reason="BAD_STATE")
+    return perception
 
 
 def _concluded(result: StepResult, turn: Turn, current: Span) -> Update:

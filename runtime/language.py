@@ -7,13 +7,13 @@ from py3langid.langid import MODEL_FILE, LanguageIdentifier
 LANGUAGES = ("en", "es", "fr", "de", "pt", "it", "pl", "tr", "ar", "hi", "zh")
 """Languages in which a person in danger is seen and answered, ISO 639-1."""
 _SURE = 0.7
-"""Probability from which a language other than English is believed: short texts say little of theirs."""
+"""Probability from which a language is believed: short texts say little of theirs."""
 
 
-def language_of(text: str) -> str:
-    """The likeliest of `LANGUAGES`; English unless another one is plain."""
+def language_of(text: str, otherwise: str = "en") -> str:
+    """The likeliest of `LANGUAGES`, if it is plain; else the other one."""
     language, probability = _identifier().classify(text)
-    return str(language) if probability >= _SURE else "en"
+    return str(language) if probability >= _SURE else otherwise
 
 
 def is_english(text: str) -> bool:

@@ -13,7 +13,7 @@ from agents.safety.net import Catch, catch
 from agents.safety.net import stage as plain_stage
 from agents.step import ModelRef, UtteranceData
 from runtime.clients.transport import CallKey, Transport
-from runtime.errors import EmpatheiaError
+from runtime.errors import EmpatheiaError, Internal, InvalidInput
 from runtime.help_lines import HelpLine, countries
 from runtime.language import language_of
 from runtime.rpc import ASSESS
@@ -23,6 +23,7 @@ from runtime.safety import (
     FIRST,
     HARM_FROM_OTHERS,
     HARM_TO_OTHERS,
+    KINDS,
     MEDICAL,
     NONE,
     ONGOING,
@@ -35,7 +36,10 @@ _LOG = logging.getLogger(__name__)
 NET_CONFIDENCE = 0.9
 """Confidence in what the net alone caught."""
 _REMEMBERED = 2
-"""Utterances of the person after a disclosure that are still answered with care, whatever they say."""
+"""Messages of the person after a disclosure that are still answered with care, whatever they say."""
+_READ_BACK = _REMEMBERED + 1
+"""Messages before the newest one that are read anew: a danger further back still tells that this one is not
+told for the first time."""
 _AFTER_DISCLOSURE = 0.5
 """Share of `ask_from` from which an utterance speaks of a danger that was disclosed shortly before."""
 _WAYS_TO_HELP = {
@@ -86,11 +90,13 @@ class SafetyData(BaseModel):
     language: str
     country: str
     help: list[HelpData]
+    utterance: int = -1
+    """Index in the dialogue of what told the danger."""
 
     def to_proto(self) -> common_safety_pb2.Safety:
         """Packs it for the wire."""
         return common_safety_pb2.Safety(
-            **self.model_dump(exclude={"help"}),
+            **self.model_dump(exclude={"help", "utterance"}),
             help=[common_safety_pb2.HelpLine(**line.model_dump()) for line in self.help],
         )
 
@@ -111,8 +117,9 @@ class AssessmentData(BaseModel):
 
 @dataclass(frozen=True)
 class _Seen:
-    """What one utterance of the person says of danger."""
+    """What one message of the person says of danger."""
 
+    text: str
     kind: str = NONE
     danger: float = 0.0
     """Probability of any danger."""
@@ -143,33 +150,47 @@ async def assess(
         country: Where the person is, ISO 3166-1 alpha-2; empty if unknown.
         help_file: Help lines to use instead of the shipped ones.
     """
-    response, unreachable = await _classified(transport, key, dialogue)
+    messages = _messages(dialogue)
+    response, unreachable = await _classified(transport, key, [said for _, said in messages])
     judged = {one.utterance: one for one in response.assessments} if response else {}
-    own = [index for index, said in enumerate(dialogue) if said.role == "speaker"][-(_REMEMBERED + 2) :]
-    caught = {index: catch(dialogue[index].text) for index in own}
-    seen = [_seen(judged.get(index), caught[index]) for index in own]
-    newest, before = seen[-1], seen[:-1]
-    found = _concluded(newest, before, dialogue[-1].text)
+    own = [place for place, (_, said) in enumerate(messages) if said.role == "speaker"][-(_READ_BACK + 1) :]
+    caught = [catch(messages[place][1].text) for place in own]
+    seen = [
+        _seen(messages[place][1].text, judged.get(place), net) for place, net in zip(own, caught, strict=True)
+    ]
+    found = _concluded(seen)
+    danger = None
     if found is not None:
-        kind, stage, confidence, seen_by = found
-        telling = caught[own[-1]]
-        language = telling.language if telling else language_of(_told(dialogue, own))
-        found_help = help_for(kind, country, help_file)
+        told = " ".join(messages[place][1].text for place in own)
+        spoken = language_of(told, otherwise=caught[-1].language if caught[-1] else "en")
+        known = _help_for(found.kind, country, help_file)
         danger = SafetyData(
-            kind=kind,
-            confidence=round(confidence, 4),
-            stage=stage,
-            seen_by=seen_by,
-            language=language,
-            country=country if found_help[0].number else "",
-            help=found_help,
+            kind=found.kind,
+            confidence=round(found.confidence, 4),
+            stage=found.stage,
+            seen_by=found.seen_by,
+            language=spoken,
+            country=country.upper() if known[0].number else "",
+            help=known,
+            utterance=messages[own[found.told]][0],
         )
     return AssessmentData(
-        danger=danger if found is not None else None,
-        confidence=round(newest.danger, 4),
+        danger=danger,
+        confidence=round(seen[-1].danger, 4),
         model=ModelRef.from_proto(response.model) if response else None,
         unreachable=unreachable,
     )
+
+
+def _messages(dialogue: Sequence[UtteranceData]) -> list[tuple[int, UtteranceData]]:
+    """What one of both says in a row as one utterance, with the index of its last part."""
+    found: list[tuple[int, UtteranceData]] = []
+    for index, said in enumerate(dialogue):
+        if found and found[-1][1].role == said.role:
+            said = said.model_copy(update={"text": f"{found[-1][1].text} {said.text}"})
+            found.pop()
+        found.append((index, said))
+    return found
 
 
 async def _classified(
@@ -177,25 +198,52 @@ async def _classified(
 ) -> tuple[safety_pb2.AssessResponse | None, str]:
     request = safety_pb2.AssessRequest(dialogue=[said.to_proto() for said in dialogue])
     try:
-        return await transport.unary(ASSESS, request, key), ""
+        response = await transport.unary(ASSESS, request, key)
+        _check(response)
     except EmpatheiaError as error:
         _LOG.warning("danger is sought by the net alone: %s", error.message)
         return None, error.message
+    return response, ""
 
 
-def _seen(judged: safety_pb2.Assessment | None, caught: Catch | None) -> _Seen:
-    if judged is None or not judged.kinds.entries:
-        return _Seen(caught.kind, NET_CONFIDENCE, "net") if caught else _Seen()
+def _check(response: safety_pb2.AssessResponse) -> None:
+    """Refuses an answer that can't be read: a classifier may be anybody's.
+
+    Raises:
+        Internal: It is against the contract.
+    """
+    for one in response.assessments:
+        labels = {entry.label for entry in one.kinds.entries}
+        if labels != set(KINDS) or not {entry.label for entry in one.stages.entries} <= set(STAGES):
+            raise Internal(
+                f"the safety service answered with kinds or stages that nobody knows: {sorted(labels)}",
+                reason="BAD_ANSWER",
+                service="safety",
+            )
+        if not 0 < one.ask_from <= one.seen_from <= 1:
+            raise Internal(
+                f"the safety service asks from {one.ask_from} and sees from {one.seen_from}; "
+                "it must be 0 < ask_from <= seen_from <= 1",
+                reason="BAD_ANSWER",
+                service="safety",
+            )
+
+
+def _seen(text: str, judged: safety_pb2.Assessment | None, caught: Catch | None) -> _Seen:
+    if judged is None:
+        return _Seen(text, caught.kind, NET_CONFIDENCE, "net") if caught else _Seen(text)
     shares = {entry.label: entry.probability for entry in judged.kinds.entries}
-    danger = 1 - shares.get(NONE, 0.0)
-    kinds = {kind: share for kind, share in shares.items() if kind != NONE}
-    likeliest = max(kinds, key=kinds.__getitem__)
+    danger = 1 - shares.pop(NONE)
+    likeliest = max(shares, key=shares.__getitem__)
     stages = {entry.label: entry.probability for entry in judged.stages.entries}
-    if danger >= judged.seen_from:
-        return _Seen(likeliest, danger, "both" if caught else "classifier", stages=stages)
     if caught:
-        return _Seen(caught.kind, max(danger, NET_CONFIDENCE), "net", stages=stages)
+        # Of a plain statement the net knows better what it is.
+        by = "both" if danger >= judged.seen_from else "net"
+        return _Seen(text, caught.kind, max(danger, NET_CONFIDENCE), by, stages=stages)
+    if danger >= judged.seen_from:
+        return _Seen(text, likeliest, danger, "classifier", stages=stages)
     return _Seen(
+        text,
         likeliest,
         danger,
         ask=danger >= judged.ask_from,
@@ -204,34 +252,51 @@ def _seen(judged: safety_pb2.Assessment | None, caught: Catch | None) -> _Seen:
     )
 
 
-def _concluded(newest: _Seen, before: Sequence[_Seen], text: str) -> tuple[str, str, float, str] | None:
-    """Kind, stage, confidence and what saw it; None where there is no danger."""
-    earlier = next((one for one in reversed(before) if one.seen_by), None)
-    lately = next((one for one in reversed(before[-_REMEMBERED:]) if one.seen_by), None)
+@dataclass(frozen=True)
+class _Conclusion:
+    kind: str
+    stage: str
+    confidence: float
+    seen_by: str
+    told: int = -1
+    """Which of the messages told it, from the end."""
+
+
+def _concluded(seen: Sequence[_Seen]) -> _Conclusion | None:
+    """What the newest message, the last, says of danger in the light of those before it."""
+    newest = seen[-1]
+    told = next((-back for back in range(2, len(seen) + 1) if seen[-back].seen_by), 0)
     if newest.seen_by:
-        if earlier is None:
-            return newest.kind, FIRST, newest.danger, newest.seen_by
-        # A later message is read in the light of what was told, unless it plainly says something else.
-        kind = earlier.kind if newest.seen_by == "classifier" else newest.kind
-        return kind, _stage(newest, text), newest.danger, newest.seen_by
-    if lately is not None:
-        return lately.kind, _stage(newest, text), lately.danger, "classifier" if newest.about else "history"
+        if not told:
+            return _Conclusion(newest.kind, FIRST, newest.danger, newest.seen_by)
+        # It goes on with what was told, unless it says plainly that it is something else, or can't wait.
+        goes_on = newest.seen_by == "classifier" and newest.kind != MEDICAL
+        kind = seen[told].kind if goes_on else newest.kind
+        return _Conclusion(kind, _stage(newest), newest.danger, newest.seen_by)
+    if told and -told - 1 <= _REMEMBERED:
+        earlier = seen[told]
+        by = "classifier" if newest.about else "history"
+        return _Conclusion(earlier.kind, _stage(newest), earlier.danger, by, told)
     if newest.ask:
-        return newest.kind, DOUBT, newest.danger, "classifier"
+        return _Conclusion(newest.kind, DOUBT, newest.danger, "classifier")
     return None
 
 
-def _stage(newest: _Seen, text: str) -> str:
+def _stage(newest: _Seen) -> str:
     """Where a talk about danger stands that has begun before."""
-    plain = plain_stage(text)
     if not newest.stages:
-        return plain or ONGOING
+        return plain_stage(newest.text) or ONGOING
     later = {stage: newest.stages.get(stage, 0.0) for stage in STAGES if stage != FIRST}
     return max(later, key=later.__getitem__)
 
 
-def _told(dialogue: Sequence[UtteranceData], own: Sequence[int]) -> str:
-    return " ".join(dialogue[index].text for index in own)
+def _help_for(kind: str, country: str, file: Path | None) -> list[HelpData]:
+    """Help in general words where an operator's file can't be read: nobody is left alone for that."""
+    try:
+        return help_for(kind, country, file)
+    except InvalidInput as error:
+        _LOG.error("help is named in general words: %s", error.message)
+        return help_for(kind, "")
 
 
 def help_for(kind: str, country: str, file: Path | None = None) -> list[HelpData]:

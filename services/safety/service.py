@@ -61,19 +61,20 @@ class SafetyService(Service):
             InvalidInput: The dialogue is empty, or its last utterance is not the person's.
         """
         talks = _talks(request.dialogue)
-        new = [talk for talk in talks.values() if talk not in self._kept]
+        known = {talk: self._kept[talk] for talk in talks.values() if talk in self._kept}
+        new = [talk for talk in dict.fromkeys(talks.values()) if talk not in known]
         model = self._backend.model
         attributes = {Attributes.MODEL_ID: model.model_id, Attributes.WEIGHT_HASH: model.weight_hash}
         with span(Spans.MODEL.format(name="danger"), attributes) as current:
             judged = await asyncio.to_thread(self._backend.judge, new) if new else []
-            for talk, judgement in zip(new, judged, strict=True):
-                self._kept[talk] = judgement
-            newest = self._kept[next(reversed(talks.values()))]
+            known.update(zip(new, judged, strict=True))
+            newest = known[next(reversed(talks.values()))]
             annotate(current, {Attributes.SAFETY_CONFIDENCE: 1 - newest.kinds[NONE]})
         response = safety_pb2.AssessResponse(model=model)
         for utterance, talk in talks.items():
+            self._kept[talk] = known[talk]
             self._kept.move_to_end(talk)
-            response.assessments.append(_assessment(utterance, self._kept[talk]))
+            response.assessments.append(_assessment(utterance, known[talk]))
         while len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
         return response

@@ -1,6 +1,7 @@
 """A turn in which somebody is in danger."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from empatheia.common.v1 import dialogue_pb2 as common_pb2
@@ -92,6 +93,21 @@ async def test_without_the_classifier_the_turn_goes_on(gateway: DialogueService,
     system.safety.begin = fail  # type: ignore[method-assign]
     assert (await reply_to(gateway, SPOKEN))[-1].reply.safety.seen_by == "net"
     assert not (await reply_to(gateway, "my dog died"))[-1].reply.HasField("safety")
+
+
+async def test_typed_words_hide_no_spoken_ones(
+    gateway: DialogueService, system: FakeSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    perceive = system.perception.perceive
+
+    async def heard(requests: Any, call: Any) -> AsyncIterator[Any]:
+        async for response in perceive(requests, call):
+            if response.HasField("perception"):
+                response.perception.transcript.text = SPOKEN
+            yield response
+
+    monkeypatch.setattr(system.perception, "perceive", heard)
+    assert (await reply_to(gateway, "see recording"))[-1].reply.safety.kind == "self_harm"
 
 
 async def test_another_language_is_text_with_a_receipt(gateway: DialogueService) -> None:

@@ -1,6 +1,7 @@
 """What classifier and net together conclude, and what is done where one of them is missing."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -102,12 +103,89 @@ async def test_a_second_disclosure_is_no_first(case: Case) -> None:
 async def test_help_is_that_of_the_country(case: Case) -> None:
     found = (await case.of("I want to end my life", country="gb")).danger
     assert found
-    assert found.country == "gb"
+    assert found.country == "GB"
     assert found.help[0].category == "suicide"
     assert all(line.number for line in found.help)
     found = (await case.of("I want to end my life", country="ZZ")).danger
     assert found
     assert found.country == ""
+    assert not any(line.number for line in found.help)
+
+
+async def test_lines_in_a_row_are_one_message(case: Case) -> None:
+    said = [
+        UtteranceData(role="speaker", text=text) for text in ("I want to end my life", "hello?", "ok", "?")
+    ]
+    assessment = await assess(case.transport, CallKey("0" * 32, "assess"), said)
+    assert assessment.danger
+    assert (assessment.danger.stage, assessment.danger.utterance) == ("first", 3)
+
+
+async def test_after_a_disclosure_less_is_needed_to_speak_of_it(case: Case) -> None:
+    talk = ["I want to end my life", "Are you alone?", "The door is locked."]
+    case.safety.shares = {talk[-1]: 0.2}
+    found = (await case.of(*talk)).danger
+    assert found
+    assert (found.seen_by, found.utterance) == ("classifier", 0)
+    case.safety.shares = {talk[-1]: 0.05}
+    found = (await case.of(*talk)).danger
+    assert found
+    assert found.seen_by == "history"
+
+
+async def test_a_plain_statement_tells_the_kind(case: Case) -> None:
+    text = "My father is not breathing."
+    case.safety.kinds = {text: "other_at_risk"}
+    found = (await case.of(text)).danger
+    assert found
+    assert (found.kind, found.seen_by) == ("medical", "both")
+
+
+@pytest.mark.parametrize(("told", "kind"), [("medical", "medical"), ("harm_from_others", "self_harm")])
+async def test_what_follows_goes_on_unless_it_can_not_wait(case: Case, told: str, kind: str) -> None:
+    case.safety.kinds = {"My arm feels odd.": told}
+    found = (await case.of("I want to end my life", "Tell me more?", "My arm feels odd.")).danger
+    assert found
+    assert found.kind == kind
+
+
+async def test_the_language_is_that_of_the_whole_message(case: Case) -> None:
+    seizure = "my daughter is on the kitchen floor and has convulsions, please help me"
+    case.safety.kinds = {seizure: "medical"}
+    for text, language in ((seizure, "en"), ("je veux mourir", "fr")):
+        found = (await case.of(text)).danger
+        assert found
+        assert found.language == language
+
+
+@pytest.mark.parametrize("fault", ["label", "thresholds", "empty"])
+async def test_an_answer_against_the_contract_is_none(case: Case, fault: str, monkeypatch: Any) -> None:
+    assess_well = case.safety.assess
+
+    async def assess_badly(request: Any, call: Any) -> Any:
+        response = await assess_well(request, call)
+        for one in response.assessments:
+            if fault == "label":
+                one.kinds.entries[0].label = "weather"
+            elif fault == "thresholds":
+                one.ClearField("ask_from")
+            else:
+                one.ClearField("kinds")
+        return response
+
+    monkeypatch.setattr(case.safety, "assess", assess_badly)
+    assessment = await case.of("I want to end my life")
+    assert assessment.danger
+    assert assessment.danger.seen_by == "net"
+    assert assessment.model is None
+    assert "safety service" in assessment.unreachable
+
+
+async def test_an_unreadable_file_of_lines_leaves_general_words(case: Case, tmp_path: Path) -> None:
+    said = [UtteranceData(role="speaker", text="I want to end my life")]
+    key = CallKey("0" * 32, "assess")
+    found = (await assess(case.transport, key, said, "GB", tmp_path / "none.yaml")).danger
+    assert found
     assert not any(line.number for line in found.help)
 
 

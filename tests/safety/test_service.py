@@ -9,6 +9,7 @@ import torch
 from empatheia.common.v1 import dialogue_pb2, service_pb2
 from empatheia.safety.v1 import safety_pb2
 
+from agents.safety.assessment import _READ_BACK
 from runtime.errors import InvalidInput, WeightsMissing
 from runtime.hosting.service import Call
 from runtime.safety import KINDS, NONE, STAGES
@@ -60,6 +61,10 @@ async def test_each_of_the_last_utterances_is_judged_once(service: SafetyService
     assert len(backend.judged) == LOOKED_BACK
     await service.assess(dialogue(*turns, "13", "14"), CALL)
     assert len(backend.judged) == LOOKED_BACK + 1
+
+
+def test_the_service_looks_back_as_far_as_a_turn_reads() -> None:
+    assert _READ_BACK + 1 == LOOKED_BACK
 
 
 async def test_a_talk_that_the_listener_opens_begins_with_the_person(service: SafetyService) -> None:
