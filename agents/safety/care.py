@@ -21,7 +21,7 @@ from runtime.chain_of_empathy import FEEL, QUESTIONS, SAID
 from runtime.emotions import CLASS_OF_LABEL, LABELS
 from runtime.help_lines import countries
 from runtime.language import language_of
-from runtime.safety import AFTERWARDS, HARM_TO_OTHERS, SELF_HARM
+from runtime.safety import AFTERWARDS, DOUBT, FIRST, HARM_TO_OTHERS, SELF_HARM
 
 _WRITTEN = ModelRef(backend="written", model_id="agents/safety", weight_hash="")
 _HEAVY = frozenset("afraid anxious apprehensive ashamed guilty lonely sad terrified disappointed".split())
@@ -31,7 +31,8 @@ _ANGRY = frozenset("angry furious annoyed".split())
 _RELIEVED = frozenset("grateful hopeful trusting".split())
 """Besides, where help has come."""
 _MOST_QUOTED = 24
-"""Words of the person in the cause."""
+_MOST_LETTERS = 160
+"""Words of the person in the cause, and letters: not every script sets words apart."""
 
 
 def warm_up() -> None:
@@ -50,15 +51,13 @@ def conclude(name: str, context: StepContext, danger: SafetyData) -> StepResult:
     said = _chain()
     distribution: dict[str, float] = {}
     if name == "event_scenario":
-        text = said["event_scenario"][danger.kind][_told(danger.stage)]
+        text = said["event_scenario"][danger.kind][_wording(danger.stage)]
     elif name == "user_emotion":
         distribution = feelings(context.labels, danger)
         label = next(iter(distribution))
         text = f"{FEEL} {SAID[label]} ({CLASS_OF_LABEL[label]}); the danger counts for more than the feeling."
     elif name == "emotion_cause":
-        words = context.dialogue[-1].text.split()
-        quoted = " ".join(words[:_MOST_QUOTED]) + ("…" if len(words) > _MOST_QUOTED else "")
-        text = f"“{quoted}”"
+        text = f"“{_quoted(context.dialogue[-1].text)}”"
     else:
         text = said["response_goal"][danger.stage]
     return _result(name, text, context, danger, began, distribution)
@@ -119,12 +118,17 @@ def _result(
     )
 
 
+def _quoted(text: str) -> str:
+    """The beginning of a message."""
+    words = text.split()
+    beginning = " ".join(words[:_MOST_QUOTED])[:_MOST_LETTERS].rstrip()
+    return beginning + ("…" if len(beginning) < len(" ".join(words)) else "")
+
+
 def _evidence(context: StepContext, danger: SafetyData) -> Evidence:
-    """The utterance in which the danger was told last."""
+    """The utterance that told the danger: the newest, unless it was told before."""
     own = [index for index, said in enumerate(context.dialogue) if said.role == "speaker"]
-    told = own[-1]
-    if danger.seen_by == "history":
-        told = next((index for index in reversed(own[:-1]) if catch(context.dialogue[index].text)), own[-1])
+    told = danger.utterance if danger.utterance in own else own[-1]
     text = context.dialogue[told].text
     note = f"speaks of danger: {danger.kind.replace('_', ' ')}"
     return Evidence(
@@ -132,8 +136,9 @@ def _evidence(context: StepContext, danger: SafetyData) -> Evidence:
     )
 
 
-def _told(stage: str) -> str:
-    return "told" if stage == "first" else "doubt" if stage == "doubt" else "later"
+def _wording(stage: str) -> str:
+    """Which of the wordings of `chain.yaml` tells of a stage."""
+    return {FIRST: "told", DOUBT: "doubt"}.get(stage, "later")
 
 
 @cache
