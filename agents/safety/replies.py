@@ -1,7 +1,8 @@
 """Replies to somebody in danger, written with care: which one fits, and has not been said yet.
 
 They are in `replies/`: a file for each kind in English, one for the other languages. A reply that names what
-the person speaks of goes before one that fits every message.
+the person speaks of goes before one that fits every message. A plain "yes" or "no" is read as the answer to
+the question that the listener closed with.
 """
 
 import random
@@ -14,16 +15,44 @@ from typing import Any
 
 import yaml
 
-from agents.safety.assessment import HelpData, SafetyData
+from agents.safety.assessment import HelpData, SafetyData, help_for
 from agents.step import UtteranceData
 from runtime.folding import fold
-from runtime.safety import CHILD_AT_RISK, DANGERS
+from runtime.safety import (
+    AFTERWARDS,
+    CHILD_AT_RISK,
+    DANGERS,
+    DOUBT,
+    FIRST,
+    MEDICAL,
+    ONGOING,
+    OTHER_AT_RISK,
+    SELF_HARM,
+    TAKEN_BACK,
+)
 
 _FOLDER = Path(__file__).parent / "replies"
 METHOD = "method"
 """In place of a stage: how to do harm is asked for."""
+ANYTIME = "anytime"
+"""In place of a stage: suits every danger wherever the talk stands, for when the rest was said."""
 _SUBJECT = "subject"
 """In place of a topic: nothing in the message has to do with the danger."""
+IS_SAFE, IS_NOT_SAFE = "is_safe", "is_not_safe"
+ANSWERS = {
+    "safe": (IS_SAFE, IS_NOT_SAFE),
+    "danger": (IS_NOT_SAFE, IS_SAFE),
+    "call": ("will_do", IS_NOT_SAFE),
+    "step": ("will_do", "wont_do"),
+    "company": ("not_alone", "alone"),
+    "alone": ("alone", "not_alone"),
+}
+"""What a reply asks for in the end, and the topics that a plain yes and a plain no are then."""
+_UNNAMED = "Crisis line"
+"""How the file of help lines calls one whose name is not known."""
+_CUT = 30
+"""Letters from which the beginning of a reply, broken off by the person, counts as said."""
+_SENTENCE = re.compile(r"[^.!?。！？؟।]+[.!?。！？؟।”»]*")
 
 
 @dataclass(frozen=True)
@@ -36,6 +65,8 @@ class WrittenReply:
     """Topics, any of which it names; it suits every message if there is none."""
     adult: bool = False
     """Of a child at risk: whether it speaks to an adult who tells of the child."""
+    asks: str = ""
+    """Which of `ANSWERS` its closing question asks for; empty if yes and no would tell little."""
 
 
 def choose(danger: SafetyData, dialogue: Sequence[UtteranceData], seed: int) -> str:
@@ -46,21 +77,30 @@ def choose(danger: SafetyData, dialogue: Sequence[UtteranceData], seed: int) -> 
         dialogue: Oldest first; the newest, the person's, last.
         seed: Of several that fit alike, chance decides.
     """
-    newest = dialogue[-1].text
-    told = [said.text for said in dialogue if said.role == "listener"]
-    topics = topics_of(newest)
-    pool = _fitting(danger, newest, topics)
-    chance = random.Random(f"{seed} {newest} {len(dialogue)}")
-    if not topics and danger.seen_by == "history":
-        topics = [_SUBJECT]
+    newest = _newest(dialogue)
+    heard = [said.text for said in dialogue if said.role == "listener"]
+    topics = _topics_of(newest, heard, danger)
     order = {topic: place for place, topic in enumerate(topics)}
+    slots = _slots(danger.help, danger.language)
+    chance = random.Random(f"{seed} {newest} {len(dialogue)}")
+    told = [_letters(text) for text in heard]
+    spoken = {_letters(sentence) for text in heard for sentence in _SENTENCE.findall(text)}
 
-    def rank(reply: WrittenReply) -> tuple[int, int, float]:
-        named = [order[topic] for topic in reply.about if topic in order]
-        return int(_said(reply, told)), min(named, default=len(order)), chance.random()
+    def rank(candidate: tuple[int, WrittenReply]) -> tuple[int, int, int, int, bool, float]:
+        place, reply = candidate
+        named = min((order[topic] for topic in reply.about if topic in order), default=len(order))
+        again = sum(_letters(part) in spoken for part in _SENTENCE.findall(reply.text.format(**slots)))
+        # "Call 112, or 112 if it is close": where there is no line of its own, the number is named once.
+        twice = slots["line"] == slots["emergency"] and "{line}" in reply.text and "{emergency}" in reply.text
+        return _times_said(reply, slots, told), place, named, again, twice, chance.random()
 
-    fitting = [reply for reply in pool if not reply.about or reply.about & order.keys()]
-    return filled(min(fitting, key=rank).text, danger.help, danger.language)
+    fitting = [
+        (place, reply)
+        for place, pool in enumerate(_pools(danger, dialogue, topics))
+        for reply in pool
+        if not reply.about or reply.about & order.keys()
+    ]
+    return min(fitting, key=rank)[1].text.format(**slots)
 
 
 def topics_of(text: str) -> list[str]:
@@ -71,22 +111,7 @@ def topics_of(text: str) -> list[str]:
 
 def filled(text: str, help_lines: Sequence[HelpData], language: str = "en") -> str:
     """A reply with the names and numbers of those who can help."""
-    slots = dict(_general(language))
-    numbered = [line for line in help_lines if line.number]
-    for line in reversed(numbered):
-        if line.category == "emergency":
-            slots["emergency"] = line.number
-        else:
-            slots["line"] = _spoken(line)
-    if numbered and all(line.category == "emergency" for line in numbered):
-        slots["line"] = slots["emergency"]
-    return text.format(**slots)
-
-
-def _spoken(line: HelpData) -> str:
-    """A line as it is said: "Samaritans (116 123)"."""
-    name = re.sub(r"\s*\(.*?\)", "", line.name).strip()
-    return name if line.number in name else f"{name} ({line.number})"
+    return text.format(**_slots(help_lines, language))
 
 
 def replies(language: str, kind: str) -> Mapping[str, Sequence[WrittenReply]]:
@@ -94,68 +119,168 @@ def replies(language: str, kind: str) -> Mapping[str, Sequence[WrittenReply]]:
     return _replies()[language][kind]
 
 
-def _fitting(danger: SafetyData, newest: str, topics: Sequence[str]) -> Sequence[WrittenReply]:
-    stages = replies(danger.language, danger.kind)
-    if METHOD in stages and "asks_method" in topics:
-        return stages[METHOD]
-    pool = stages[danger.stage]
-    if danger.kind == CHILD_AT_RISK and any(reply.adult for reply in pool):
-        adult = _tells_of_child(newest)
-        pool = [reply for reply in pool if reply.adult == adult]
-    return pool
+def _newest(dialogue: Sequence[UtteranceData]) -> str:
+    """What the person said since the listener spoke last."""
+    lines: list[str] = []
+    for said in reversed(dialogue):
+        if said.role != "speaker":
+            break
+        lines.insert(0, said.text)
+    return " ".join(lines)
 
 
-_OF_CHILD = re.compile(
-    r"\b(?:(?:my|the|a|this|that|his|her|their|our) (?:\w+ ){0,2}(?:child|kid|son|daughter|pupil|student"
-    r"|niece|nephew|grand\w+|boy|girl|baby|toddler|class)\b|kids? (?:next|up|down|in my)|children"
-    r"|neighbou?rs?'?s? (?:kid|child|son|daughter|boy|girl))"
-)
-_OWN_PARENT = re.compile(
-    r"\bmy (?:\w+ )?(?:mum|mom|mother|dad|father|stepdad|stepmum|parents|foster\w*|teacher|coach)\b"
-)
+def _topics_of(newest: str, heard: Sequence[str], danger: SafetyData) -> list[str]:
+    answer = _answer(newest)
+    if answer:
+        asked = _asked(heard[-1], danger.language) if heard else ""
+        return [topic for topic in [_meant(answer, asked)] if topic]
+    return topics_of(newest) or ([_SUBJECT] if danger.seen_by == "history" else [])
 
 
-def _tells_of_child(text: str) -> bool:
-    """Whether an adult tells of a child, as opposed to a child of itself."""
+def _answer(text: str) -> str:
+    """Whether a message is a plain "yes", "no" or "unsure", and nothing besides."""
     folded = fold(text)
-    return bool(_OF_CHILD.search(folded)) and not _OWN_PARENT.search(folded)
+    return next((name for name, pattern in _patterns("answers").items() if pattern.search(folded)), "")
 
 
-def _said(reply: WrittenReply, told: Sequence[str]) -> bool:
-    """Whether the listener has said a reply before, whatever filled its slots."""
-    parts = [re.escape(part) for part in re.split(r"\{\w+\}", reply.text)]
-    pattern = re.compile(".*".join(parts), re.DOTALL)
-    return any(pattern.search(text) for text in told)
+def _asked(told: str, language: str) -> str:
+    """What the listener's last words asked for in the end, if they were heard to the end."""
+    letters = _letters(told)
+    written = (
+        reply for stages in _replies()[language].values() for pool in stages.values() for reply in pool
+    )
+    return next((reply.asks for reply in written if reply.asks and _shape(reply).fullmatch(letters)), "")
+
+
+def _meant(answer: str, asked: str) -> str:
+    if not asked:
+        return ""
+    if answer == "unsure":
+        return IS_NOT_SAFE if asked in ("safe", "danger") else ""
+    return ANSWERS[asked][answer == "no"]
+
+
+def _pools(
+    danger: SafetyData, dialogue: Sequence[UtteranceData], topics: Sequence[str]
+) -> list[Sequence[WrittenReply]]:
+    """Replies to choose from; a later pool is for when all that fits was said of those before it."""
+    stages = replies(danger.language, danger.kind)
+    stage = _stage(danger.stage, topics)
+    if METHOD in stages and "asks_method" in topics and stage in (FIRST, ONGOING):
+        return [stages[METHOD], stages[ANYTIME]]
+    names = (FIRST, ONGOING) if stage == FIRST else (stage,)
+    own = [said.text for said in dialogue if said.role == "speaker"]
+    adult = danger.kind == CHILD_AT_RISK and _tells_of_child(own, danger.language)
+    pools = [[reply for reply in stages[name] if reply.adult == adult] for name in names]
+    if adult:
+        # What is written for somebody's friend or relative is true of a child as well.
+        others = replies(danger.language, OTHER_AT_RISK)
+        pools = [pool or list(others[name]) for pool, name in zip(pools, names, strict=True)]
+    if danger.kind == MEDICAL and stage == ONGOING:
+        # What the body does now counts more than where the talk stands.
+        pools.insert(0, [reply for reply in stages[FIRST] if reply.about & set(topics)])
+    return [*pools, stages[ANYTIME]]
+
+
+def _stage(stage: str, topics: Sequence[str]) -> str:
+    """Where the talk stands after a plain answer to whether there is danger."""
+    if IS_NOT_SAFE in topics:
+        return {DOUBT: FIRST, TAKEN_BACK: ONGOING, AFTERWARDS: ONGOING}.get(stage, stage)
+    return TAKEN_BACK if IS_SAFE in topics and stage == DOUBT else stage
+
+
+def _tells_of_child(texts: Sequence[str], language: str) -> bool:
+    """Whether an adult tells of a child, as opposed to a child of itself: who told first decides."""
+    tellers = _tellers()[language]
+    for folded in map(fold, texts):
+        for teller, pattern in tellers.items():
+            if pattern.search(folded):
+                return teller != "itself"
+    return False
+
+
+def _slots(help_lines: Sequence[HelpData], language: str) -> Mapping[str, str]:
+    """Who is named: the emergency number, and the line that suits the danger best."""
+    known = [*help_lines, *help_for(SELF_HARM, "")]
+    emergency = next(line for line in known if line.category == "emergency")
+    line = next((line for line in help_lines if line.category != "emergency"), emergency)
+    return {"emergency": _spoken(emergency, language), "line": _spoken(line, language)}
+
+
+def _spoken(line: HelpData, language: str) -> str:
+    """A line as it is said: "Samaritans (116 123)", or, where no number is known, in general words."""
+    words = _languages()[language]["words"]
+    if not line.number:
+        return str(words.get(line.category, line.name))
+    if line.category == "emergency":
+        return line.number
+    name = re.sub(r"\s*\(.*?\)", "", line.name).strip()
+    if name == _UNNAMED:
+        name = words.get(line.category, f"the {name.lower()}")
+    elif language == "en" and name.startswith("National "):
+        name = f"the {name}"
+    return name if line.number in name else f"{name} ({line.number})"
+
+
+def _times_said(reply: WrittenReply, slots: Mapping[str, str], told: Sequence[str]) -> int:
+    """How often the listener has said a reply, whatever filled its slots, or began to and was broken off."""
+    whole = _letters(reply.text.format(**slots))
+    return sum(
+        bool(_shape(reply).search(text)) or (len(text) >= _CUT and whole.startswith(text)) for text in told
+    )
+
+
+def _letters(text: str) -> str:
+    """Only letters and digits: spoken words come back without their marks."""
+    return re.sub(r"[\W_]+", "", text).lower()
 
 
 @cache
+def _shape(reply: WrittenReply) -> re.Pattern[str]:
+    return re.compile(".*".join(map(_letters, re.split(r"\{\w+\}", reply.text))))
+
+
 def _topics() -> Mapping[str, re.Pattern[str]]:
-    groups = yaml.safe_load((Path(__file__).parent / "topics.yaml").read_text(encoding="utf-8"))
-    order = ("urgent", "back", "about")
-    return {name: re.compile(pattern) for group in order for name, pattern in groups[group].items()}
+    return {**_patterns("urgent"), **_patterns("back"), **_patterns("about")}
 
 
 @cache
-def _replies() -> Mapping[str, Mapping[str, Mapping[str, Sequence[WrittenReply]]]]:
-    english = {kind: _stages(_read(kind)) for kind in DANGERS}
-    others = yaml.safe_load((_FOLDER / "languages.yaml").read_text(encoding="utf-8"))
-    return {"en": english} | {
-        language: {kind: _stages(stages) for kind, stages in kinds["replies"].items()}
-        for language, kinds in others.items()
+def _patterns(group: str) -> Mapping[str, re.Pattern[str]]:
+    return {name: re.compile(pattern) for name, pattern in _topic_file()[group].items()}
+
+
+@cache
+def _tellers() -> Mapping[str, Mapping[str, re.Pattern[str]]]:
+    return {
+        language: {teller: re.compile(pattern) for teller, pattern in tellers.items()}
+        for language, tellers in _topic_file()["tellers"].items()
     }
 
 
 @cache
-def _general(language: str) -> Mapping[str, str]:
-    if language == "en":
-        return {"line": "a crisis line where you live", "emergency": "your local emergency number"}
-    others = yaml.safe_load((_FOLDER / "languages.yaml").read_text(encoding="utf-8"))
-    words: Mapping[str, str] = others[language]["words"]
-    return words
+def _topic_file() -> Mapping[str, Any]:
+    return _yaml(Path(__file__).parent / "topics.yaml")
 
 
-def _read(kind: str) -> Mapping[str, Any]:
-    content: Mapping[str, Any] = yaml.safe_load((_FOLDER / f"{kind}.yaml").read_text(encoding="utf-8"))
+@cache
+def _replies() -> Mapping[str, Mapping[str, Mapping[str, Sequence[WrittenReply]]]]:
+    english = {kind: _yaml(_FOLDER / f"{kind}.yaml") for kind in DANGERS}
+    return {
+        language: {
+            kind: _stages({**stages, ANYTIME: content[ANYTIME]})
+            for kind, stages in content.get("replies", english).items()
+        }
+        for language, content in _languages().items()
+    }
+
+
+@cache
+def _languages() -> Mapping[str, Any]:
+    return _yaml(_FOLDER / "languages.yaml")
+
+
+def _yaml(path: Path) -> Mapping[str, Any]:
+    content: Mapping[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     return content
 
 
@@ -166,4 +291,9 @@ def _stages(written: Mapping[str, Any]) -> Mapping[str, Sequence[WrittenReply]]:
 def _reply(one: Any) -> WrittenReply:
     if isinstance(one, str):
         return WrittenReply(one.strip())
-    return WrittenReply(one["text"].strip(), frozenset(one.get("about", ())), one.get("teller") == "adult")
+    return WrittenReply(
+        text=one["text"].strip(),
+        about=frozenset(one.get("about", ())),
+        adult=one.get("teller") == "adult",
+        asks=one.get("asks", ""),
+    )
