@@ -315,9 +315,10 @@ def help_for(kind: str, country: str, file: Path | None = None) -> list[HelpData
     for way in ways:
         lines = list(getattr(known, way))
         if way == "emergency":
-            # Where police and ambulance have numbers of their own, the fitting one.
-            wanted = "ambulance" if kind in (MEDICAL, SELF_HARM) else "police"
-            lines = sorted(lines, key=lambda line: wanted not in line.name.lower())[:1]
+            # Where police and ambulance have numbers of their own, the fitting one: of those in danger from
+            # nobody that is named, and that is half of the others at risk, an ambulance takes care first.
+            by_others = kind in (HARM_FROM_OTHERS, HARM_TO_OTHERS, CHILD_AT_RISK)
+            lines = [known.emergency_of("police" if by_others else "ambulance")]
         found += [_data(line, way) for line in lines[:_SHOWN_LINES]]
     return found
 
