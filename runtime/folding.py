@@ -13,7 +13,7 @@ _LOOK_ALIKES = str.maketrans("авеіјкмнорсѕтухԁɡαβεικνορ
 _LEET = str.maketrans("0134578@$!|", "oieastbasii")
 _WORD = re.compile(r"[^\s.,;:?\"()\[\]…]+")
 _LETTER = r"[^\W\d_\u0900-\u0dff]"
-"""A letter, but of no Indian script: vowel signs there are no `\\w`, and a syllable would look like a letter."""
+"""A letter, but of no Indian script: vowel signs there are no `\\w`, so syllables would look like one."""
 _SPELT = re.compile(rf"(?<![\w\u0900-\u0dff])(?:{_LETTER}[\s.\-_*]+){{2,}}{_LETTER}(?!\w)")
 _RUN = re.compile(r"([^\W\d_])\1{2,}")
 _SPACES = re.compile(r"\s+")
