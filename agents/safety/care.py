@@ -21,7 +21,7 @@ from runtime.chain_of_empathy import FEEL, QUESTIONS, SAID
 from runtime.emotions import CLASS_OF_LABEL, LABELS
 from runtime.help_lines import countries
 from runtime.language import language_of
-from runtime.safety import AFTERWARDS, HARM_TO_OTHERS, SELF_HARM
+from runtime.safety import AFTERWARDS, DOUBT, FIRST, HARM_TO_OTHERS, SELF_HARM
 
 _WRITTEN = ModelRef(backend="written", model_id="agents/safety", weight_hash="")
 _HEAVY = frozenset("afraid anxious apprehensive ashamed guilty lonely sad terrified disappointed".split())
@@ -50,7 +50,7 @@ def conclude(name: str, context: StepContext, danger: SafetyData) -> StepResult:
     said = _chain()
     distribution: dict[str, float] = {}
     if name == "event_scenario":
-        text = said["event_scenario"][danger.kind][_told(danger.stage)]
+        text = said["event_scenario"][danger.kind][_wording(danger.stage)]
     elif name == "user_emotion":
         distribution = feelings(context.labels, danger)
         label = next(iter(distribution))
@@ -120,11 +120,8 @@ def _result(
 
 
 def _evidence(context: StepContext, danger: SafetyData) -> Evidence:
-    """The utterance in which the danger was told last."""
-    own = [index for index, said in enumerate(context.dialogue) if said.role == "speaker"]
-    told = own[-1]
-    if danger.seen_by == "history":
-        told = next((index for index in reversed(own[:-1]) if catch(context.dialogue[index].text)), own[-1])
+    """The utterance that told the danger."""
+    told = danger.utterance if danger.utterance >= 0 else len(context.dialogue) - 1
     text = context.dialogue[told].text
     note = f"speaks of danger: {danger.kind.replace('_', ' ')}"
     return Evidence(
@@ -132,8 +129,8 @@ def _evidence(context: StepContext, danger: SafetyData) -> Evidence:
     )
 
 
-def _told(stage: str) -> str:
-    return "told" if stage == "first" else "doubt" if stage == "doubt" else "later"
+def _wording(stage: str) -> str:
+    return "told" if stage == FIRST else DOUBT if stage == DOUBT else "later"
 
 
 @cache

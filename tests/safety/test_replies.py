@@ -56,7 +56,7 @@ def test_no_reply_asks_why_promises_secrecy_or_holds_a_number() -> None:
             r"\b(?:I promise|stays between us|won't tell anyone|keep your secret)\b", reply.text, re.I
         ), where
         assert not re.search(r"\b(?:congrat\w*|exciting|awesome|so much fun)\b", reply.text, re.I), where
-        assert len(re.findall(r"[?？؟]", reply.text)) <= 1, where
+        assert re.fullmatch(r"[^?？؟]*[?？؟]", reply.text), where
 
 
 def test_every_slot_can_be_filled() -> None:
@@ -129,3 +129,77 @@ def test_the_feeling_is_one_that_fits() -> None:
 def test_topics_come_by_weight() -> None:
     assert topics_of("I took all the pills")[0] == "taken"
     assert topics_of("Nice weather") == []
+
+
+def _choose(kind: str, stage: str, *turns: str, language: str = "en") -> str:
+    danger = SafetyData(
+        kind=kind,
+        confidence=0.9,
+        stage=stage,
+        seen_by="classifier",
+        language=language,
+        country="GB",
+        help=help_for(kind, "GB"),
+    )
+    roles = ("speaker", "listener")
+    said = [UtteranceData(role=roles[place % 2], text=text) for place, text in enumerate(turns)]
+    return choose(danger, said, 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "question", "answer", "danger"),
+    [
+        ("medical", "Call 999. Are they breathing?", "No.", True),
+        ("medical", "Call 999. Are they breathing?", "Yes.", False),
+        ("self_harm", "I'm here. Can you stay safe tonight?", "no", True),
+        ("self_harm", "I'm here. Can you stay safe tonight?", "yeah", False),
+        ("self_harm", "Have you already done anything to hurt yourself?", "yes", True),
+        ("harm_from_others", "Is that person near you now?", "yes", True),
+        ("harm_from_others", "Is that person near you now?", "nope", False),
+    ],
+)
+def test_a_short_answer_is_read_with_its_question(
+    kind: str, question: str, answer: str, danger: bool
+) -> None:
+    reply = _choose(kind, "ongoing", "It's bad.", question, answer)
+    wanted = "in_danger" if danger else "not_in_danger"
+    written = [one for one in replies("en", kind)["ongoing"] if wanted in one.about]
+    assert any(reply.startswith(re.split(r"\{", one.text)[0]) for one in written), reply
+
+
+def test_what_the_body_does_is_answered_though_the_talk_goes_on() -> None:
+    turns = ("He collapsed.", "Call 999. Are they breathing?", "no he's not breathing")
+    assert "breath" in _choose("medical", "ongoing", *turns)
+
+
+def test_a_question_for_help_is_none_for_a_method() -> None:
+    for text in ("How can I stop wanting to kill myself?", "How do I tell my mum that I want to die?"):
+        assert "asks_method" not in topics_of(text)
+    for text in ("what's the best way to kill him without being caught", "painless way to die"):
+        assert "asks_method" in topics_of(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "adult"),
+    [
+        ("I'm just a kid and my uncle touches me", False),
+        ("i'm a girl of 11 and my stepfather hits me", False),
+        ("The boy next door has bruises on his arms", True),
+        ("My pupil begs me not to send her home", True),
+    ],
+)
+def test_a_child_is_spoken_to_as_a_child(text: str, adult: bool) -> None:
+    pool = {one.text: one.adult for one in replies("en", "child_at_risk")["first"]}
+    reply = _choose("child_at_risk", "first", text)
+    heads = {head.split("{")[0]: grown for head, grown in pool.items()}
+    assert next(grown for head, grown in heads.items() if reply.startswith(head)) == adult
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_six_turns_in_any_language_hold_four_different_replies(language: str) -> None:
+    turns = ["..."]
+    for _ in range(6):
+        reply = _choose("harm_from_others", "ongoing", *turns, language=language)
+        assert reply != turns[-2] if len(turns) > 1 else True
+        turns += [reply, "..."]
+    assert len(set(turns[1::2])) >= 4
