@@ -188,6 +188,11 @@ async def test_an_unreadable_file_of_lines_leaves_general_words(case: Case, tmp_
     assert not any(line.number for line in found.help)
 
 
+def test_for_somebody_who_is_beaten_help_is_against_violence() -> None:
+    assert help_for("other_at_risk", "GB")[0].category == "suicide"
+    assert help_for("other_at_risk", "GB", by_others=True)[0].category == "violence"
+
+
 @pytest.mark.parametrize("kind", DANGERS)
 def test_every_danger_has_help_everywhere(kind: str) -> None:
     for code in ("", *countries()):
