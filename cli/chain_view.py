@@ -7,6 +7,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
+from runtime.safety import DOUBT, FIRST
+
 TITLES = {
     "perceive": "hearing and seeing you",
     "assess": "looking whether anybody is in danger",
@@ -19,6 +21,8 @@ TITLES = {
     "render": "speaking and drawing",
 }
 """What a step is called for a person."""
+_TITLES_IN_DANGER = TITLES | {"emotion_cause": "what you said"}
+"""Beside a danger: nobody who tells of one is asked why."""
 
 _EVIDENCE_SHOWN = 3
 
@@ -26,15 +30,21 @@ _EVIDENCE_SHOWN = 3
 class ChainView:
     """Prints the events of one turn."""
 
-    def __init__(self, console: Console, *, chain: bool = True) -> None:
+    def __init__(
+        self, console: Console, *, chain: bool = True, helped: dict[str, safety_pb2.Safety] | None = None
+    ) -> None:
         """Begins a view.
 
         Args:
             console: Where to print.
             chain: False shows only the emotion and the reply, as a chat does.
+            helped: Dangers of the talk, by kind, of which it has shown who can help; those of this turn are
+                added. It is not shown again, but offered.
         """
         self._console = console
         self._chain = chain
+        self._helped = {} if helped is None else helped
+        self._titles = TITLES
         self._status: Status | None = None
         self._writing = False
         self.turn_id = ""
@@ -49,7 +59,7 @@ class ChainView:
             case "step_started":
                 # The parts of the reply begin together; what they wait for is its first words.
                 name = event.step_started.name
-                if name in TITLES and name != "render" and not self._writing:
+                if name in self._titles and name != "render" and not self._writing:
                     self._wait_for(name)
             case "perceived":
                 self._perceived(event.perceived)
@@ -59,7 +69,7 @@ class ChainView:
             case "step":
                 self.show_step(event.step)
             case "safety":
-                self._help(event.safety)
+                self._danger(event.safety)
             case "text":
                 self._text(event.text.text)
             case "degraded":
@@ -68,9 +78,19 @@ class ChainView:
             case "reply":
                 self.close()
 
-    def _help(self, danger: safety_pb2.Safety) -> None:
-        """Prints who can help, each number on a line of its own, to be copied."""
+    def _danger(self, danger: safety_pb2.Safety) -> None:
+        self._titles = _TITLES_IN_DANGER
+        if danger.stage == DOUBT:
+            return  # The reply asks, instead of handing out numbers.
         self._stop_waiting()
+        if danger.stage != FIRST and danger.kind in self._helped:
+            self._line("[dim]Who can help: /numbers[/]")
+        else:
+            self.show_help(danger)
+        self._helped[danger.kind] = danger
+
+    def show_help(self, danger: safety_pb2.Safety) -> None:
+        """Prints who can help, each number on a line of its own, to be copied."""
         self._line("[bold]Somebody who can help, right now:[/]")
         for line in danger.help:
             more = " · ".join(
@@ -106,6 +126,13 @@ class ChainView:
         for note in perception.notes:
             self._line(f"[dim]{escape(note)}[/]")
 
+    def show_reply(self, reply: dialogue_pb2.Reply) -> None:
+        """Prints the whole chain of a reply."""
+        if reply.HasField("safety"):
+            self._titles = _TITLES_IN_DANGER
+        for step in reply.chain:
+            self.show_step(step)
+
     def show_step(self, step: dialogue_pb2.ChainStep) -> None:
         """Prints what a step concluded."""
         if not self._chain:
@@ -114,7 +141,7 @@ class ChainView:
                 self._line(f"[dim]you feel[/] [magenta]{escape(label)}[/]")
             return
         sure = f"{_percent(step.confidence)} · " if step.confidence else ""
-        title = TITLES.get(step.name, step.name)
+        title = self._titles.get(step.name, step.name)
         self._line(f"[bold cyan]{escape(title)}[/] [dim]{sure}{step.elapsed_ms:.0f} ms[/]")
         self._line(f"  {escape(step.text)}")
         likely = [e for e in step.distribution.entries[:3] if e.probability >= 0.01 and e.label != step.text]
@@ -145,7 +172,7 @@ class ChainView:
     def _wait_for(self, step: str) -> None:
         if not self._console.is_terminal:
             return
-        text = f"[dim]{TITLES.get(step, step)} …[/]"
+        text = f"[dim]{self._titles.get(step, step)} …[/]"
         if self._status is None:
             self._status = self._console.status(text)
             self._status.start()

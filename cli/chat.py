@@ -12,6 +12,7 @@ from cli.respond import Avatar, Country, Seed
 if TYPE_CHECKING:
     import asyncio
 
+    from empatheia.common.v1 import safety_pb2
     from empatheia.dialogue.v1 import dialogue_pb2
 
     from cli.inputs import Query
@@ -52,6 +53,8 @@ def chat(
         for line in _lines():
             if line == "/why":
                 _explain(conversation.last)
+            elif line == "/numbers":
+                _help(conversation.helped)
             else:
                 _say(runner, conversation, line, transport)
         runner.run(transport.close())
@@ -72,7 +75,7 @@ def _lines() -> Iterator[str]:
             return
         if line in ("/quit", "/exit"):
             return
-        if line.startswith("/") and line.split()[0] not in ("/audio", "/video", "/why"):
+        if line.startswith("/") and line.split()[0] not in ("/audio", "/video", "/why", "/numbers"):
             err.print(f"[yellow]unknown command {escape(line.split()[0])}[/] [dim]{_HELP}[/]")
         elif line:
             yield line
@@ -83,7 +86,7 @@ def _say(runner: "asyncio.Runner", conversation: "_Conversation", line: str, tra
     from cli.console import err, out, show_error
     from runtime.errors import EmpatheiaError
 
-    view = ChainView(out, chain=False)
+    view = ChainView(out, chain=False, helped=conversation.helped)
     try:
         runner.run(conversation.say(line, transport, view))
     except EmpatheiaError as error:
@@ -109,21 +112,33 @@ class _Conversation:
         self._turns = 0
         self._id = ""
         self.last: dialogue_pb2.Reply | None = None
+        self.helped: dict[str, safety_pb2.Safety] = {}
+        """Dangers of which it was shown who can help, by kind."""
 
     async def say(self, line: str, transport: Any, view: Any) -> None:
-        """Sends a turn; it joins the history only if it is answered."""
+        """Sends a turn; once it is perceived it joins the history, with as much of a reply as has come."""
+        request = self._query(line).to_request(self._settings.limits)
+        request.options.conversation_id = self._id
+        heard = _Heard()
+        try:
+            self.last = await self._answer(request, transport, view, heard)
+            self._turns += 1
+        finally:
+            # Who told of a danger in a turn that broke off must not have to tell it again.
+            self._id = heard.conversation_id or self._id
+            history = [*self._history, *heard.utterances()]
+            self._history = history[-self._settings.limits.max_history_utterances :]
+
+    async def _answer(
+        self, request: "dialogue_pb2.RespondRequest", transport: Any, view: Any, heard: "_Heard"
+    ) -> "dialogue_pb2.Reply":
         import asyncio
         from contextlib import ExitStack
-
-        from empatheia.common.v1 import dialogue_pb2 as common_pb2
 
         from cli import turn
         from cli.outputs import ReplyWriter, check_folder
         from cli.trace_file import write_trace
 
-        request = self._query(line).to_request(self._settings.limits)
-        request.options.conversation_id = self._id
-        heard = _Heard()
         sinks: Sequence[turn.EventSink] = (view, heard)
         with ExitStack() as stack:
             if self._output:
@@ -135,15 +150,7 @@ class _Conversation:
             if self._output:
                 writer.finish(reply)
                 await asyncio.to_thread(write_trace, self._settings, reply.trace_id, folder / "trace.json")
-        self._turns += 1
-        self._id = heard.conversation_id
-        said = heard.text or request.text
-        self._history += [
-            common_pb2.Utterance(role=common_pb2.ROLE_SPEAKER, text=said, emotion=reply.emotion_label),
-            common_pb2.Utterance(role=common_pb2.ROLE_LISTENER, text=reply.text),
-        ]
-        self._history = self._history[-self._settings.limits.max_history_utterances :]
-        self.last = reply
+        return reply
 
     def _query(self, line: str) -> "Query":
         from cli.inputs import Query
@@ -163,15 +170,29 @@ class _Heard:
     """Notes what the next turn must know of this one."""
 
     def __init__(self) -> None:
-        self.text = ""
         self.conversation_id = ""
+        self._said = ""
+        self._emotion = ""
+        self._reply = ""
 
     def add(self, event: "dialogue_pb2.TurnEvent") -> None:
         """Takes the next event."""
         if event.HasField("started"):
             self.conversation_id = event.started.conversation_id
         elif event.HasField("perceived"):
-            self.text = event.perceived.text
+            self._said = event.perceived.text
+        elif event.HasField("text"):
+            self._reply += event.text.text
+        elif event.HasField("reply"):
+            self._reply, self._emotion = event.reply.text, event.reply.emotion_label
+
+    def utterances(self) -> list[Any]:
+        """What was said and answered, as far as it came."""
+        from empatheia.common.v1 import dialogue_pb2 as common_pb2
+
+        said = common_pb2.Utterance(role=common_pb2.ROLE_SPEAKER, text=self._said, emotion=self._emotion)
+        replied = common_pb2.Utterance(role=common_pb2.ROLE_LISTENER, text=self._reply.strip())
+        return [one for one in (said, replied) if one.text]
 
 
 def _explain(reply: "dialogue_pb2.Reply | None") -> None:
@@ -181,7 +202,15 @@ def _explain(reply: "dialogue_pb2.Reply | None") -> None:
     if reply is None:
         out.print("[dim]nothing has been said yet[/]")
         return
-    view = ChainView(out)
-    for step in reply.chain:
-        view.show_step(step)
+    ChainView(out).show_reply(reply)
     out.print(f"[dim]trace {reply.trace_id}: empatheia traces show {reply.trace_id}[/]")
+
+
+def _help(helped: "dict[str, safety_pb2.Safety]") -> None:
+    from cli.chain_view import ChainView
+    from cli.console import out
+
+    for danger in helped.values():
+        ChainView(out).show_help(danger)
+    if not helped:
+        out.print("[dim]no numbers have been shown yet[/]")

@@ -17,6 +17,7 @@ from cli.console import err
 from cli.runfile import Progress, RunFile, RunFolder
 from cli.startup_view import StartupView
 from runtime.errors import EmpatheiaError, InvalidInput, ServiceDown
+from runtime.help_lines import countries
 from runtime.models import check_weights
 from runtime.settings import Settings
 
@@ -61,6 +62,7 @@ def start_detached(settings: Settings, preset: str | None, config: Path | None) 
     check_ports(settings)
     folder.forget()
     check_weights(settings)
+    check_help(settings)
     command = [sys.executable, "-P", "-m", "cli.main", "up"]
     command += ["--preset", preset] if preset else []
     command += ["--config", str(config.absolute())] if config else []
@@ -112,6 +114,16 @@ def check_preset(settings: Settings, preset: str | None) -> None:
         _same_preset(run.preset, preset)
 
 
+def check_help(settings: Settings) -> None:
+    """Makes sure that an operator's own help lines can be read, before anybody needs them.
+
+    Raises:
+        InvalidInput: They can't; the message says where.
+    """
+    if settings.help.file is not None:
+        countries(settings.help.file)
+
+
 def check_ports(settings: Settings) -> None:
     """Makes sure that the system's ports are free.
 
@@ -135,6 +147,7 @@ def check_ports(settings: Settings) -> None:
 
 def _serve(settings: Settings, folder: RunFolder, progress: Progress) -> None:
     check_weights(settings)
+    check_help(settings)
     check_ports(settings)
     from runtime.hosting.ray_serve import LocalSystem
 

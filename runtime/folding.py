@@ -12,12 +12,18 @@ _LOOK_ALIKES = str.maketrans("авеіјкмнорсѕтухԁɡαβεικνορ
 """Cyrillic and Greek letters that look like Latin ones, for words that hold both."""
 _LEET = str.maketrans("0134578@$!|", "oieastbasii")
 _WORD = re.compile(r"[^\s.,;:?\"()\[\]…]+")
-_SPELT = re.compile(r"(?<!\w)(?:[^\W\d_][\s.\-_*]+){2,}[^\W\d_](?!\w)")
+_LETTER = r"[^\W\d_\u0900-\u0dff]"
+"""A letter, but of no Indian script: vowel signs there are no `\\w`, so syllables would look like one."""
+_SPELT = re.compile(rf"(?<![\w\u0900-\u0dff])(?:{_LETTER}[\s.\-_*]+){{2,}}{_LETTER}(?!\w)")
 _RUN = re.compile(r"([^\W\d_])\1{2,}")
 _SPACES = re.compile(r"\s+")
 _DISGUISED = re.compile(r"[a-z][0134578@$!|]+(?=[a-z])|^[0134578@$]+[a-z]{2,}")
-_COUNTED = re.compile(r"\d+[a-z]{1,3}\b")
-"""A number with its unit ("20mg", "5pm"), an age ("15f")."""
+_COUNT = re.compile(
+    r"\d{2,}(?=[a-z])"
+    r"|\d(?=(?:[a-z]{1,3}|pills?|tabs|tablets?|caps|capsules?|times|mins|minutes?|hours?|days?|weeks?|months?|years?"
+    r"|kids|people)\b)"
+)
+"""A number in front of what it counts: "30pills", "20mg", "5pm", an age ("15f"). Two digits are one."""
 _STRIPPED = ("LATIN", "GREEK", "CYRILLIC", "ARABIC")
 """Scripts whose marks are ornament here; elsewhere (Devanagari) they are vowels."""
 
@@ -65,9 +71,10 @@ def _latin(word: str) -> str:
     if not any("a" <= sign <= "z" for sign in word):
         return word
     word = word.translate(_LOOK_ALIKES)
-    inside = word.rstrip("!|")
-    if _DISGUISED.search(inside) and not _COUNTED.match(inside):
-        return inside.translate(_LEET) + word[len(inside) :]
+    count = found.group() if (found := _COUNT.match(word)) else ""
+    inside = word[len(count) :].rstrip("!|")
+    if _DISGUISED.search(inside):
+        return count + inside.translate(_LEET) + word[len(count + inside) :]
     return word
 
 

@@ -8,6 +8,8 @@ LANGUAGES = ("en", "es", "fr", "de", "pt", "it", "pl", "tr", "ar", "hi", "zh")
 """Languages in which a person in danger is seen and answered, ISO 639-1."""
 _SURE = 0.7
 """Probability from which a language is believed: short texts say little of theirs."""
+_GUESSED = 0.4
+"""Probability under which a language is no more than guessed: then it is mostly English."""
 
 
 def language_of(text: str, otherwise: str = "en") -> str:
@@ -17,8 +19,9 @@ def language_of(text: str, otherwise: str = "en") -> str:
 
 
 def is_english(text: str) -> bool:
-    """Whether English is the likeliest of `LANGUAGES`."""
-    return bool(_identifier().classify(text)[0] == "en")
+    """Whether a text is English, or says too little of its language ("idk", "wanna die")."""
+    language, probability = _identifier().classify(text)
+    return bool(language == "en" or probability < _GUESSED)
 
 
 @cache

@@ -6,16 +6,26 @@ as `EMPATHEIA_SERVICES__SPEECH__ADDRESS=127.0.0.1:9101`.
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_serializer,
+    model_validator,
+)
 
 from runtime.errors import InvalidInput, UnknownName
 from runtime.services import SERVICES
 
 _PRESETS = Path(__file__).parent / "presets"
 _PREFIX = "EMPATHEIA_"
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
 
 class _Strict(BaseModel):
@@ -89,14 +99,31 @@ class WebhookSettings(_Strict):
 
     url: str = Field(default="", pattern="^(https?://.+)?$")
     """Gets a POST of JSON for every turn in which danger is seen."""
-    secret: str = ""
+    secret: SecretStr = SecretStr("")
     """Key of the signature in `X-Empatheia-Signature`: HMAC-SHA256 over the time and the body."""
     words: bool = False
-    """Whether the person's words go with it."""
-    attempts: int = Field(default=5, ge=1)
-    """How often it is sent until it is taken."""
+    """Whether the person's words go with it: only signed, and only over https or on this machine."""
+    doubt: bool = False
+    """Whether it is also sent where danger is not clear and the person is asked."""
+    attempts: int = Field(default=10, ge=1)
+    """How often it is sent until it is taken; ten take some four minutes, a receiver's restart."""
     timeout_s: float = Field(default=5.0, gt=0)
     """Longest that one attempt waits."""
+
+    @field_serializer("secret", when_used="json")
+    def _reveal(self, secret: SecretStr) -> str:
+        """JSON carries it to the gateway's own process; see `Settings.given_to`."""
+        return secret.get_secret_value()
+
+    @model_validator(mode="after")
+    def _words_are_safe(self) -> Self:
+        url = urlsplit(self.url)
+        if self.url and self.words:
+            if not self.secret.get_secret_value():
+                raise ValueError("words are sent only with a signature: set webhook.secret")
+            if url.scheme != "https" and url.hostname not in _THIS_MACHINE:
+                raise ValueError("words are sent only over https: set such a webhook.url")
+        return self
 
 
 class Settings(_Strict):
@@ -117,6 +144,10 @@ class Settings(_Strict):
     def service(self, name: str) -> ServiceSettings:
         """Settings of one service."""
         return self.services[name]
+
+    def given_to(self, name: str) -> "Settings":
+        """What a service's process is given: all but what the gateway alone may know."""
+        return self if name == "gateway" else self.model_copy(update={"webhook": WebhookSettings()})
 
     def address(self, name: str) -> str:
         """`host:port` at which clients find a service."""

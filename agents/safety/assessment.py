@@ -125,10 +125,12 @@ class _Seen:
     """Probability of any danger."""
     seen_by: str = ""
     """Empty if nothing was seen."""
+    stages: dict[str, float] | None = None
+    by_others: bool = False
+    """Whether somebody does it to them, rather than they to themselves."""
     ask: bool = False
     about: bool = False
     """Whether it speaks of the danger, if one was disclosed shortly before: less is needed for that."""
-    stages: dict[str, float] | None = None
 
 
 async def assess(
@@ -163,7 +165,7 @@ async def assess(
     if found is not None:
         told = " ".join(messages[place][1].text for place in own)
         spoken = language_of(told, otherwise=caught[-1].language if caught[-1] else "en")
-        known = _help_for(found.kind, country, help_file)
+        known = _help_for(found.kind, country, help_file, seen[found.told].by_others)
         danger = SafetyData(
             kind=found.kind,
             confidence=round(found.confidence, 4),
@@ -235,20 +237,22 @@ def _seen(text: str, judged: safety_pb2.Assessment | None, caught: Catch | None)
     shares = {entry.label: entry.probability for entry in judged.kinds.entries}
     danger = 1 - shares.pop(NONE)
     likeliest = max(shares, key=shares.__getitem__)
+    by_others = shares[HARM_FROM_OTHERS] > shares[SELF_HARM]
     stages = {entry.label: entry.probability for entry in judged.stages.entries}
     if caught:
         # Of a plain statement the net knows better what it is.
         by = "both" if danger >= judged.seen_from else "net"
-        return _Seen(text, caught.kind, max(danger, NET_CONFIDENCE), by, stages=stages)
+        return _Seen(text, caught.kind, max(danger, NET_CONFIDENCE), by, stages, by_others)
     if danger >= judged.seen_from:
-        return _Seen(text, likeliest, danger, "classifier", stages=stages)
+        return _Seen(text, likeliest, danger, "classifier", stages, by_others)
     return _Seen(
         text,
         likeliest,
         danger,
+        stages=stages,
+        by_others=by_others,
         ask=danger >= judged.ask_from,
         about=danger >= judged.ask_from * _AFTER_DISCLOSURE,
-        stages=stages,
     )
 
 
@@ -290,24 +294,27 @@ def _stage(newest: _Seen) -> str:
     return max(later, key=later.__getitem__)
 
 
-def _help_for(kind: str, country: str, file: Path | None) -> list[HelpData]:
+def _help_for(kind: str, country: str, file: Path | None, by_others: bool) -> list[HelpData]:
     """Help in general words where an operator's file can't be read: nobody is left alone for that."""
     try:
-        return help_for(kind, country, file)
+        return help_for(kind, country, file, by_others)
     except InvalidInput as error:
         _LOG.error("help is named in general words: %s", error.message)
-        return help_for(kind, "")
+        return help_for(kind, "", by_others=by_others)
 
 
-def help_for(kind: str, country: str, file: Path | None = None) -> list[HelpData]:
+def help_for(kind: str, country: str, file: Path | None = None, by_others: bool = False) -> list[HelpData]:
     """Who can help with a danger, the most fitting first.
 
     Args:
         kind: The danger.
         country: ISO 3166-1 alpha-2; where it is empty or unknown, help is named in general words.
         file: Help lines to use instead of the shipped ones.
+        by_others: Of somebody else at risk: whether from others, rather than from themselves.
     """
     ways = _WAYS_TO_HELP[kind]
+    if kind == OTHER_AT_RISK and by_others:
+        ways = _WAYS_TO_HELP[HARM_FROM_OTHERS]
     known = countries(file).get(country.upper())
     if known is None:
         return [HelpData(name=_IN_GENERAL[way], category=way) for way in ways if way in _IN_GENERAL]
@@ -316,8 +323,8 @@ def help_for(kind: str, country: str, file: Path | None = None) -> list[HelpData
         lines = list(getattr(known, way))
         if way == "emergency":
             # Where police and ambulance have numbers of their own, the fitting one.
-            wanted = "ambulance" if kind in (MEDICAL, SELF_HARM) else "police"
-            lines = sorted(lines, key=lambda line: wanted not in line.name.lower())[:1]
+            police = by_others or kind in (HARM_FROM_OTHERS, HARM_TO_OTHERS, CHILD_AT_RISK)
+            lines = [known.emergency_of("police" if police else "ambulance")]
         found += [_data(line, way) for line in lines[:_SHOWN_LINES]]
     return found
 

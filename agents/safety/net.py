@@ -5,7 +5,7 @@ It knows nothing of what is said between the lines. Its patterns are in `net.yam
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -31,30 +31,45 @@ class Catch:
 
 def catch(text: str) -> Catch | None:
     """The first plain statement of danger in a message, if it holds one."""
-    folded = _spelt(fold(text))
+    folded = spelt(fold(text))
     rules = _rules()
-    harmless = [match.span() for pattern in rules.harmless for match in pattern.finditer(folded)]
+    harmless = {
+        language: [match.span() for pattern in patterns for match in pattern.finditer(folded)]
+        for language, patterns in rules.harmless.items()
+    }
     for language, kind, pattern in rules.patterns:
         for match in pattern.finditer(folded):
-            if not any(start < match.end() and match.start() < end for start, end in harmless):
+            if not any(start < match.end() and match.start() < end for start, end in harmless[language]):
                 return Catch(kind, language, match.group())
     return None
 
 
 def stage(text: str) -> str:
-    """What a message after a disclosure plainly does: `TAKEN_BACK`, `AFTERWARDS`, or empty."""
-    folded = _spelt(fold(text))
+    """What a message after a disclosure plainly does: `TAKEN_BACK`, `AFTERWARDS`, or empty.
+
+    A message that plainly states a danger itself does neither: "I told him and he hit me".
+    """
+    if catch(text):
+        return ""
+    folded = spelt(fold(text))
     for name in (AFTERWARDS, TAKEN_BACK):
         if any(pattern.search(folded) for pattern in _rules().stages[name]):
             return name
     return ""
 
 
+def spelt(folded: str) -> str:
+    """A folded text with slang and common slips written out."""
+    rules = _rules()
+    return rules.spelling.sub(lambda match: rules.words[match.group()], folded)
+
+
 @dataclass(frozen=True)
 class _Rules:
     words: Mapping[str, str]
     spelling: re.Pattern[str]
-    harmless: list[re.Pattern[str]]
+    harmless: Mapping[str, list[re.Pattern[str]]]
+    """By language: what excuses in one says nothing in another."""
     patterns: list[tuple[str, str, re.Pattern[str]]]
     stages: Mapping[str, list[re.Pattern[str]]]
 
@@ -62,31 +77,29 @@ class _Rules:
 @cache
 def _rules() -> _Rules:
     data: dict[str, Any] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
+    parts: dict[str, str] = {}
+    for name, alternatives in data["parts"].items():
+        parts[name] = f"(?:{'|'.join(_whole(text, parts) for text in alternatives)})"
+
+    def compiled(texts: Iterable[str]) -> list[re.Pattern[str]]:
+        return [re.compile(_whole(text, parts)) for text in texts]
+
     words: dict[str, str] = data["words"]
     longest = sorted(words, key=len, reverse=True)
     return _Rules(
         words=words,
         spelling=re.compile(rf"(?<![\w'])(?:{'|'.join(map(re.escape, longest))})(?![\w'])"),
-        harmless=[re.compile(pattern) for pattern in data["harmless"]],
-        patterns=list(_patterns(data["patterns"], data["parts"])),
-        stages={
-            name: [re.compile(pattern) for pattern in patterns] for name, patterns in data["stages"].items()
-        },
+        harmless={language: compiled(data["harmless"].get(language, [])) for language in data["patterns"]},
+        patterns=[
+            (language, kind, pattern)
+            for language, kinds in data["patterns"].items()
+            for kind, texts in kinds.items()
+            for pattern in compiled(texts)
+        ],
+        stages={name: compiled(texts) for name, texts in data["stages"].items()},
     )
 
 
-def _patterns(
-    patterns: Mapping[str, Mapping[str, list[str]]], parts: Mapping[str, str]
-) -> Iterator[tuple[str, str, re.Pattern[str]]]:
-    for language, kinds in patterns.items():
-        for kind, written in kinds.items():
-            for text in written:
-                for name, part in parts.items():
-                    text = text.replace(f"<{name}>", part)
-                yield language, kind, re.compile(text)
-
-
-def _spelt(folded: str) -> str:
-    """With slang and common slips written out."""
-    rules = _rules()
-    return rules.spelling.sub(lambda match: rules.words[match.group()], folded)
+def _whole(text: str, parts: Mapping[str, str]) -> str:
+    """A pattern with its parts in place; a part may hold those that stand before it."""
+    return re.sub(r"<(\w+)>", lambda match: parts[match.group(1)], text)

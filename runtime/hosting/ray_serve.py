@@ -51,7 +51,7 @@ def build(name: str, settings: Settings) -> serve.Application:
         health_check_period_s=5,
         graceful_shutdown_timeout_s=10,
     )(replica)
-    return deployment.bind(name, settings.model_dump(mode="json"))
+    return deployment.bind(name, settings.given_to(name).model_dump(mode="json"))
 
 
 class _Replica:

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Protocol
 
 from empatheia.avatar.v1 import avatar_pb2
 from empatheia.common.v1 import media_pb2
@@ -31,6 +31,7 @@ from runtime.request import (
     parse_json,
     too_large,
 )
+from runtime.safety import DANGERS
 from runtime.settings import LimitSettings, Settings
 from services.gateway import http_schemas as schemas
 from services.gateway.http_problems import BodyLimit, install, problem
@@ -44,9 +45,9 @@ _PING_S = 15.0
 _NO_BUFFER = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 TurnId = Annotated[str, PathParameter(pattern="^[0-9a-f]{32}$", description="As `started` and `reply` say.")]
-
-
-Kind = Literal["self_harm", "harm_from_others", "harm_to_others", "medical", "child_at_risk", "other_at_risk"]
+Kind = Annotated[
+    str, Query(pattern=f"^({'|'.join(DANGERS)})$", description=f"The danger: {', '.join(DANGERS)}.")
+]
 
 
 class Dialogue(Protocol):
@@ -129,7 +130,7 @@ def build_app(dialogue: Dialogue) -> FastAPI:
             conversation_id=check_text("conversation_id", conversation_id, limits),
             resume_turn_id=check_text("resume", resume, limits),
             life_began_s=life_began_s,
-            country=check_country("country", country) or country_of(http.headers.get("accept-language", "")),
+            country=_country(country, http, dialogue.settings),
         )
         request = dialogue_pb2.RespondRequest(
             text=check_text("text", text, limits),
@@ -193,14 +194,11 @@ def build_app(dialogue: Dialogue) -> FastAPI:
     @app.get("/v1/help", tags=["help"], response_model=schemas.Help, summary="Who can help")
     async def help_lines(
         http: Request,
-        kind: Annotated[Kind, Query(description="The danger.")] = "self_harm",
+        kind: Kind = "self_harm",
         country: Annotated[str, Query(description=schemas.COUNTRY)] = "",
     ) -> dict[str, Any]:
         """Who can help somebody in danger, and the countries whose numbers are known."""
-        file, own = dialogue.settings.help.file, dialogue.settings.help.country
-        asked = (
-            check_country("country", country) or country_of(http.headers.get("accept-language", "")) or own
-        )
+        file, asked = dialogue.settings.help.file, _country(country, http, dialogue.settings)
         found = help_for(kind, asked, file)
         return {
             "country": asked.upper() if found[0].number else "",
@@ -220,6 +218,13 @@ def build_app(dialogue: Dialogue) -> FastAPI:
         return JSONResponse({"status": "ready" if ready else "starting"}, 200 if ready else 503)
 
     return app
+
+
+def _country(given: str, http: Request, settings: Settings) -> str:
+    """Where the person is: as they say, else as the operator does, else as their browser lets one guess."""
+    header = http.headers.get("accept-language", "")
+    known = countries(settings.help.file)
+    return check_country("country", given) or settings.help.country or country_of(header, known)
 
 
 async def _events(

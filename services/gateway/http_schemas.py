@@ -217,7 +217,7 @@ STREAM_VIDEO = (
 )
 COUNTRY = (
     "Where the person is (ISO 3166-1, two letters), for the numbers of those who can help; without it the"
-    " region of `Accept-Language`, then the setting."
+    " setting, then the region of `Accept-Language`. `ZZ` is elsewhere: help is named without numbers."
 )
 LIFE_BEGAN = "As `/v1/life` says, where the face is already seen: the reply's video goes on from there."
 RESPOND: Responses = {

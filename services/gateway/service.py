@@ -16,11 +16,12 @@ from empatheia.perception.v1 import perception_pb2
 from agents.listening import Listening
 from agents.perceive import MediaRef
 from agents.safety import care
-from graphs.state import ProfileData, QueryData, query_of
+from graphs.state import ProfileData, QueryData, query_of, update_of
 from runtime.artifacts import ArtifactStore, new_turn_id
 from runtime.clients.grpc_transport import GrpcTransport
 from runtime.clients.transport import CallKey, Transport
 from runtime.errors import EmpatheiaError, InvalidInput, UnknownName, is_retryable
+from runtime.help_lines import countries
 from runtime.hosting.service import Call, Service
 from runtime.request import check_country
 from runtime.rpc import LIST_AVATARS
@@ -60,9 +61,14 @@ class DialogueService(Service):
         self._ready = False
 
     async def start(self) -> None:
-        """Opens checkpoints, and reads what is said to a person in danger; there are no weights to load."""
-        await self._runner.start()
+        """Opens checkpoints, and reads what is said to a person in danger; there are no weights to load.
+
+        Raises:
+            InvalidInput: The operator's own help lines can't be read.
+        """
+        await asyncio.to_thread(countries, self.settings.help.file)
         await asyncio.to_thread(care.warm_up)
+        await self._runner.start()
         self._ready = True
 
     async def stop(self) -> None:
@@ -156,22 +162,23 @@ class DialogueService(Service):
             EmpatheiaError: It was refused, or it failed.
         """
         async with begun(live) as root:
-            resumed = bool(request.options.resume_turn_id)
-            if resumed:
+            perceived = None
+            if request.options.resume_turn_id:
                 state = await self._runner.find(request.options.resume_turn_id)
-                query = query_of(state)
+                query, perceived = query_of(state), update_of(state).perception
                 events = self._runner.run(query, root, resumed=state)
             else:
                 listening = live.listening if live else None
                 with within(root):
                     query = await self._admit(request, listening.turn_id if listening else new_turn_id())
                 events = self._runner.run(query, root, listening=listening)
-            words = query.text
+            words = _words(perceived.text, perceived.transcript) if perceived else query.text
             async with aclosing(events):
                 async for event in events:
                     if event.HasField("perceived"):
-                        words = event.perceived.text
-                    elif event.HasField("safety") and not resumed:
+                        words = _words(event.perceived.text, event.perceived.transcript.text)
+                    elif event.HasField("safety"):
+                        # Also of a turn that goes on after a break: nobody may have been told before it.
                         self._webhook.tell(query.turn_id, query.conversation_id, event.safety, words)
                     yield event
 
@@ -234,3 +241,8 @@ class DialogueService(Service):
         key = CallKey(turn_id, "list_avatars")
         response = await self._transport.unary(LIST_AVATARS, avatar_pb2.ListAvatarsRequest(), key)
         return list(response.avatars)
+
+
+def _words(typed: str, heard: str) -> str:
+    """What a person said, by whatever way; of a turn with a voice alone, both are the same."""
+    return " ".join(dict.fromkeys(filter(None, (typed, heard))))

@@ -300,14 +300,36 @@ def thresholds(logits: NDArray[np.float32], rows: Sequence[Row]) -> dict[str, fl
 
     temperature = min(np.arange(0.5, 3.01, 0.05), key=log_loss)
     danger = 1 - softmax(chosen, temperature)[:, KINDS.index(NONE)]
-    twins = {rows[index].pair for index in sure if rows[index].kind != NONE}
-    everyday = np.array([rows[index].kind == NONE and rows[index].pair not in twins for index in sure])
-    harmless = danger[everyday]
+    harmless = danger[_parts_of([rows[index] for index in sure])["everyday"]]
     return {
         "temperature": round(float(temperature), 3),
         "seen_from": round(float(np.quantile(harmless, 0.98)), 4),
         "ask_from": round(float(np.quantile(harmless, 0.95)), 4),
     }
+
+
+def _parts_of(rows: Sequence[Row]) -> dict[str, NDArray[np.bool_]]:
+    """Which rows are dangers, near twins of dangers, and harmless talk that is nobody's twin."""
+    danger = np.array([row.kind != NONE for row in rows])
+    paired = {row.pair for row in rows if row.kind != NONE}
+    twin = ~danger & np.array([row.pair in paired for row in rows])
+    return {"dangers": danger, "twins": twin, "everyday": ~danger & ~twin}
+
+
+def curve(
+    logits: NDArray[np.float32], rows: Sequence[Row], temperature: float
+) -> list[tuple[float, dict[str, float]]]:
+    """Shares of dangers, of their twins and of everyday talk from a threshold up, by threshold."""
+    sure = [index for index, row in enumerate(rows) if row.stage != DOUBT]
+    danger = 1 - softmax(logits[sure], temperature)[:, KINDS.index(NONE)]
+    parts = _parts_of([rows[index] for index in sure])
+    return [
+        (
+            float(threshold),
+            {name: float((danger[which] >= threshold).mean()) for name, which in parts.items()},
+        )
+        for threshold in (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
+    ]
 
 
 def report(logits: NDArray[np.float32], rows: Sequence[Row], chosen: dict[str, float]) -> dict[str, Any]:
@@ -382,6 +404,10 @@ def main() -> None:
         **chosen,
     }
     upper.whole().save(arguments.out or path, about)
+    for threshold, shares in curve(logits, checking, chosen["temperature"]):
+        _LOG.info(
+            "from %.1f  %s", threshold, "  ".join(f"{name} {share:.3f}" for name, share in shares.items())
+        )
     for name, figures in report(logits, checking, chosen).items():
         _LOG.info("%-24s n %5d   seen %.3f   seen or asked %.3f", name, *figures)
     _LOG.info("%s", about)

@@ -210,3 +210,16 @@ def test_check(run, gateway):
     result = run("check", "spech")
     assert result.exit_code == 2
     assert "speech" in result.error
+
+
+@pytest.mark.parametrize("command", [("up",), ("respond", "--text", "hi", "-o", "out")])
+def test_a_mistake_in_the_help_lines_is_said_before_anything_starts(
+    empatheia, tmp_path, monkeypatch, command
+):
+    lines = tmp_path / "lines.yaml"
+    lines.write_text("countries: {XX: {name: Home, emergency: []}}")
+    monkeypatch.setenv("EMPATHEIA_HELP__FILE", str(lines))
+    code, _, err = finish(empatheia(*command))
+    assert code == 2
+    assert "XX.emergency" in err
+    assert "speech" not in err

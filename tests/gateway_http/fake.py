@@ -74,8 +74,8 @@ def chain():
     ]
 
 
-def events(*, lose=(), seed=0, avatar="", video_restarts=False):
-    """A whole turn; `lose` names the parts that fail on the way."""
+def events(*, lose=(), seed=0, avatar="", video_restarts=False, safety=None):
+    """A whole turn; `lose` names the parts that fail on the way, `safety` is a danger that is seen."""
     style = style_pb2.Style(
         voice=style_pb2.VoiceControls(rate=-0.2), face=style_pb2.FaceControls(smile=0.1), emotion="sad"
     )
@@ -94,6 +94,8 @@ def events(*, lose=(), seed=0, avatar="", video_restarts=False):
             ],
         )
     )
+    if safety:
+        yield pb.TurnEvent(safety=safety)
     steps = chain()
     for step in steps[:-1]:
         yield pb.TurnEvent(step_started=pb.StepStarted(name=step.name))
@@ -138,6 +140,8 @@ def events(*, lose=(), seed=0, avatar="", video_restarts=False):
         avatar_id=avatar,
         notices=["The voice and the face are synthetic."],
     )
+    if safety:
+        reply.safety.CopyFrom(safety)
     if "speech" not in lose:
         reply.speech.CopyFrom(pb.SpeechFile(uri="file:///x/reply.wav", sample_rate=RATE, duration_s=0.25))
     if "video" not in lose:

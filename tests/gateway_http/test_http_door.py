@@ -7,6 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from runtime.errors import InvalidInput, ServiceDown, TooSlow, UnknownName, WeightsMissing
+from runtime.safety import DANGERS
 from runtime.settings import LimitSettings
 from services.gateway import http_schemas
 from services.gateway.http import build_app
@@ -277,3 +278,35 @@ async def test_a_reader_who_leaves_cancels_the_turn(dialogue):
     await asyncio.wait_for(dialogue.cancelled.wait(), 5)
     server.should_exit = True
     await task
+
+
+@pytest.mark.parametrize(
+    ("given", "setting", "header", "country"),
+    [
+        ("DE", "FR", "en-GB", "DE"),
+        ("ZZ", "FR", "en-GB", "ZZ"),
+        ("", "FR", "en-GB", "FR"),
+        ("", "", "en-GB", "GB"),
+        ("", "", "en-US,en;q=0.9", ""),
+    ],
+)
+async def test_the_country_is_the_persons_word_then_the_operators_then_the_browsers(
+    client, dialogue, given, setting, header, country
+):
+    own = dialogue.settings.help.model_copy(update={"country": setting})
+    dialogue.settings = dialogue.settings.model_copy(update={"help": own})
+    headers = {"accept-language": header}
+    await client.post("/v1/respond", data={"text": "hi", "country": given}, headers=headers)
+    assert dialogue.requests[0].options.country == country
+    found = (await client.get("/v1/help", params={"country": given}, headers=headers)).json()
+    http_schemas.Help.model_validate(found)
+    assert found["country"] == ("" if country == "ZZ" else country)
+    assert bool(found["help"][0]["number"]) == bool(found["country"])
+
+
+async def test_help_is_for_a_danger_that_there_is(client):
+    for kind in DANGERS:
+        assert (await client.get("/v1/help", params={"kind": kind})).status_code == 200
+    response = await client.get("/v1/help", params={"kind": "self_harm_"})
+    assert response.status_code == 400
+    assert response.json()["fields"][0]["field"] == "kind"

