@@ -252,7 +252,9 @@ def _seen(text: str, judged: safety_pb2.Assessment | None, caught: Catch | None)
         stages=stages,
         by_others=by_others,
         ask=danger >= judged.ask_from,
-        about=danger >= judged.ask_from * _AFTER_DISCLOSURE,
+        # What has nothing to do with it looks like a beginning.
+        about=danger >= judged.ask_from * _AFTER_DISCLOSURE
+        and max(stages, key=stages.__getitem__, default=FIRST) != FIRST,
     )
 
 
@@ -279,8 +281,10 @@ def _concluded(seen: Sequence[_Seen]) -> _Conclusion | None:
         return _Conclusion(kind, _stage(newest), newest.danger, newest.seen_by)
     if told and -told - 1 <= _REMEMBERED:
         earlier = seen[told]
-        by = "classifier" if newest.about else "history"
-        return _Conclusion(earlier.kind, _stage(newest), earlier.danger, by, told)
+        if newest.about:
+            return _Conclusion(earlier.kind, _stage(newest), earlier.danger, "classifier", told)
+        stage = plain_stage(newest.text) or ONGOING
+        return _Conclusion(earlier.kind, stage, earlier.danger, "history", told)
     if newest.ask:
         return _Conclusion(newest.kind, DOUBT, newest.danger, "classifier")
     return None

@@ -122,6 +122,7 @@ async def test_lines_in_a_row_are_one_message(case: Case) -> None:
 
 async def test_after_a_disclosure_less_is_needed_to_speak_of_it(case: Case) -> None:
     talk = ["I want to end my life", "Are you alone?", "The door is locked."]
+    case.safety.stages = {talk[-1]: "ongoing"}
     case.safety.shares = {talk[-1]: 0.2}
     found = (await case.of(*talk)).danger
     assert found
