@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from runtime.language import LANGUAGES
 from runtime.safety import DANGERS, DOUBT, FIRST, KINDS, NONE, STAGES
 from services.safety.corpus import DATA, TRAIN, Row, everyday, held_out, posts, read_rows, validating
 from services.safety.encoders import load_encoder
@@ -391,7 +392,9 @@ def main() -> None:
         recipe = replace(recipe, epochs=arguments.epochs)
     rows = corpus(arguments.shared, recipe.encoder)
     learning = [row for row in rows if not validating(row.pair)]
-    checking = [row for row in rows if validating(row.pair)]
+    # English goes to its own network: the other one's thresholds are those of the other languages.
+    judged = {"english": ("en",), "multilingual": tuple(set(LANGUAGES) - {"en"})}[arguments.network]
+    checking = [row for row in rows if validating(row.pair) and row.language in judged]
     _LOG.info("%d rows to learn from: %s", len(learning), dict(Counter(row.kind for row in learning)))
     upper = _Upper(recipe)
     learn(upper, learning, recipe, arguments.seed)
