@@ -146,19 +146,19 @@ def load() -> Encoder:
     if hashlib.sha256(data).hexdigest() != SHA256:
         raise _missing("holds other weights than those that were tuned")
     file = _File(data)
-    config = BertConfig(
-        vocab_size=file.words,
-        hidden_size=file.width,
-        num_hidden_layers=file.layers,
-        num_attention_heads=file.heads,
-        intermediate_size=file.inner,
-        max_position_embeddings=file.positions,
-        type_vocab_size=file.types,
-        layer_norm_eps=file.epsilon,
-        pad_token_id=file.pad,
-        attn_implementation="eager",
-    )
-    model = BertModel(config, add_pooling_layer=False)
+    settings: dict[str, Any] = {
+        "vocab_size": file.words,
+        "hidden_size": file.width,
+        "num_hidden_layers": file.layers,
+        "num_attention_heads": file.heads,
+        "intermediate_size": file.inner,
+        "max_position_embeddings": file.positions,
+        "type_vocab_size": file.types,
+        "layer_norm_eps": file.epsilon,
+        "pad_token_id": file.pad,
+        "attn_implementation": "eager",
+    }
+    model = BertModel(BertConfig(**settings), add_pooling_layer=False)
     model.load_state_dict(file.state)
     tokenizer = Tokenizer(models.Unigram(file.pieces, file.unknown, False))
     tokenizer.normalizer = normalizers.Replace(Regex(" {2,}"), " ")
@@ -170,7 +170,7 @@ def load() -> Encoder:
     return Encoder(
         name="e5",
         source=f"multilingual-e5-small, four bits {SHA256}",
-        model=model.eval(),
+        model=model.eval(),  # type: ignore[no-untyped-call]
         ids=ids,
         width=file.width,
         layers=file.layers,

@@ -67,13 +67,12 @@ def load() -> Encoder:
         with zipfile.ZipFile(io.BufferedReader(_Joined(_parts()), 1 << 20)) as archive:
             weights = archive.read(f"{_FOLDER}/model.safetensors")
             tokenizer = Tokenizer.from_str(archive.read(f"{_FOLDER}/tokenizer.json").decode())
-            settings = json.loads(archive.read(f"{_FOLDER}/config.json"))
+            settings: dict[str, Any] = json.loads(archive.read(f"{_FOLDER}/config.json"))
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise _missing(f"can't be read ({error})") from error
     if hashlib.sha256(weights).hexdigest() != SHA256:
         raise _missing("hold other weights than their publisher's")
-    config = MPNetConfig(**settings, attn_implementation="eager")
-    model = MPNetModel(config, add_pooling_layer=False)
+    model = MPNetModel(MPNetConfig(**settings | {"attn_implementation": "eager"}), add_pooling_layer=False)
     model.load_state_dict(
         {name: t for name, t in load_tensors(weights).items() if not name.startswith("pooler.")}, strict=False
     )
@@ -82,13 +81,13 @@ def load() -> Encoder:
     return Encoder(
         name="mpnet",
         source=f"all-mpnet-base-v2 {SHA256}",
-        model=model.eval(),
+        model=model.eval(),  # type: ignore[no-untyped-call]
         ids=lambda text: list(tokenizer.encode(text, add_special_tokens=False).ids),
-        width=config.hidden_size,
-        layers=config.num_hidden_layers,
-        begin=config.bos_token_id,
-        end=config.eos_token_id,
-        pad=config.pad_token_id,
+        width=settings["hidden_size"],
+        layers=settings["num_hidden_layers"],
+        begin=settings["bos_token_id"],
+        end=settings["eos_token_id"],
+        pad=settings["pad_token_id"],
         cased=False,
     )
 
